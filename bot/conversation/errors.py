@@ -1,0 +1,29 @@
+"""The error tree: one branch for each thing that a caller can do about an error."""
+
+
+class FrontdeskError(Exception):
+    """Root of all errors that Frontdesk raises on purpose; its text is fit to be shown to an operator."""
+
+
+class ConfigError(FrontdeskError):
+    """A setting or a file of the installation is wrong: stop and say which."""
+
+
+class NotFound(FrontdeskError):
+    """What was asked for does not exist."""
+
+
+class Conflict(FrontdeskError):
+    """Somebody was faster: reload and decide again."""
+
+
+class Unavailable(FrontdeskError):
+    """A service that is needed does not answer: try again later."""
+
+
+class BadInput(FrontdeskError):
+    """What was given can't be accepted; the text says what was wrong, where, and what is accepted."""
+
+
+class Forbidden(FrontdeskError):
+    """The caller is known but has no right to this."""
