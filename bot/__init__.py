@@ -1,0 +1,1 @@
+"""The assistant: everything between a customer's message and the log."""

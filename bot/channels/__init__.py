@@ -1,0 +1,1 @@
+"""The channels: one file each; how messages come in and go out."""

@@ -1,0 +1,1 @@
+"""The spine: events, log, ownership, partitions. Imports neither rasa nor handoff."""

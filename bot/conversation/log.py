@@ -82,7 +82,7 @@ class Log:
         conversation = inbound.conversation
         keys = self.keys_of(conversation)
         mail = ""
-        if inbound.channel in MAILBOX_CHANNELS and not inbound.edit:
+        if inbound.channel in MAILBOX_CHANNELS and inbound.edits is None:
             mail = Mail(
                 message=inbound.message, author=Author.CUSTOMER, text=inbound.text, at=inbound.received_at
             ).model_dump_json(exclude_defaults=True)
@@ -185,9 +185,7 @@ class Log:
         sent = [event for event in events if isinstance(event, MessageSent)]
         if channel_of(conversation) not in MAILBOX_CHANNELS:
             version = state.owner_version
-            return [
-                outbound_of(conversation, one, version).model_dump_json(exclude_defaults=True) for one in sent
-            ], []
+            return [outbound_of(conversation, one, version).model_dump_json(exclude_defaults=True) for one in sent], []
         mail = [mail_of(one) for one in sent]
         if ack:
             done = Mail(kind="done", message=ack.inbound.message, at=ack.inbound.received_at)

@@ -19,7 +19,7 @@ class Inbound(_Frozen):
     """One thing that a customer sent, normalised by a channel.
 
     `channel_message` is the platform's id of it: the same id twice is the same message. `button` is the id of a
-    button that we sent; `edit` marks a new text for an earlier message.
+    button that we sent; `edits` names the earlier platform message that gets this new text.
     """
 
     channel: str
@@ -31,7 +31,7 @@ class Inbound(_Frozen):
     sent_at: AwareDatetime | None = None
     received_at: AwareDatetime
     customer_name: str = ""
-    edit: bool = False
+    edits: str | None = None
     message: MessageId
 
     @property

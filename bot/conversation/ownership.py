@@ -100,9 +100,7 @@ def claim(state: State, agent: Agent, now: datetime) -> Move:
     if state.owner != QUEUE or state.ticket is None:
         raise Conflict(f"{state.owner_name or 'the bot'} has this conversation already")
     new = _owned(state, agent_owner(agent.id), agent.name)
-    claimed = TicketClaimed(
-        at=now, episode=state.episode, ticket=state.ticket, agent=agent.id, agent_name=agent.name
-    )
+    claimed = TicketClaimed(at=now, episode=state.episode, ticket=state.ticket, agent=agent.id, agent_name=agent.name)
     return Move(new, (claimed, _changed(state, new, now)))
 
 
@@ -167,9 +165,7 @@ def resolve(state: State, agent: Agent, outcome: Outcome, comment: str, now: dat
     ticket = _require(state, agent)
     new = _freed(state).model_copy(update={"episode": None})
     events = (
-        TicketResolved(
-            at=now, episode=state.episode, ticket=ticket, agent=agent.id, outcome=outcome, comment=comment
-        ),
+        TicketResolved(at=now, episode=state.episode, ticket=ticket, agent=agent.id, outcome=outcome, comment=comment),
         _changed(state, new, now),
         EpisodeClosed(at=now, episode=state.episode, by=agent.id),
     )
@@ -205,9 +201,7 @@ def _checked(text: str) -> str:
 
 
 def _owned(state: State, owner: str, name: str) -> State:
-    return state.model_copy(
-        update={"owner": owner, "owner_name": name, "owner_version": state.owner_version + 1}
-    )
+    return state.model_copy(update={"owner": owner, "owner_name": name, "owner_version": state.owner_version + 1})
 
 
 def _freed(state: State) -> State:
