@@ -3,12 +3,12 @@
 import logging
 import re
 import time
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from bot.conversation.messages import Inbound
 from bot.conversation.triage import Triage
 from bot.rasa_runtime import prepare
+from bot.turns import Reply, Turn
 
 prepare()
 
@@ -26,42 +26,6 @@ MAX_NLU_CHARS = 2_000
 ANSWER_PREFIX = "utter_faq"
 COMMANDS = {"/start": "/greet", "/help": "/chitchat/what_can_you_do"}
 """Commands that messaging apps offer by themselves, and the payloads that they stand for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One thing that the bot says; `buttons` are pairs of title and payload."""
-
-    text: str
-    buttons: tuple[tuple[str, str], ...] = ()
-    action: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What a turn decided; nothing is written yet. `commands` are what actions asked Frontdesk to do."""
-
-    triage: Triage
-    replies: tuple[Reply, ...]
-    commands: tuple[dict[str, Any], ...]
-    memory: str
-    rasa_events: tuple[dict[str, Any], ...]
-    duration_ms: float
-    fallback: bool
-    answered: bool
-    model: str
-
-
-class Assists(Protocol):
-    """What the worker needs of an assistant."""
-
-    async def turn(self, inbound: Inbound, payload: str | None, memory: str, returned: bool) -> Turn:
-        """Answer a message."""
-        ...
-
-    async def triage(self, text: str) -> Triage:
-        """Say what a message is about, without answering."""
-        ...
 
 
 class Assistant:

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from bot.assistant import Assists, Turn
 from bot.conversation import episodes
 from bot.conversation.errors import Conflict
 from bot.conversation.events import (
@@ -31,6 +30,7 @@ from bot.conversation.state import KnownButton, Snapshot, State
 from bot.conversation.triage import Triage
 from bot.handing_over import Waiting, handoff_of
 from bot.settings import Settings
+from bot.turns import Assists, Turn
 from bot.voice import SORRY_FAILED
 
 logger = logging.getLogger(__name__)

@@ -1,0 +1,241 @@
+"""Exactly one turn for each message, and silence of the bot while somebody else owns the conversation."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.conversation.events import (
+    Author,
+    CustomerMessageEdited,
+    CustomerMessageReceived,
+    EpisodeClosed,
+    EpisodeStarted,
+    HandoffOffered,
+    HandoffRequested,
+    MessageSent,
+    Outcome,
+    Reason,
+    TurnTaken,
+)
+from bot.conversation.ids import AgentId, ConversationId, MessageId
+from bot.conversation.log import Log
+from bot.conversation.messages import Inbound, InboxEntry
+from bot.conversation.ownership import Agent, claim, resolve, return_to_bot, take_over
+from bot.conversation.state import QUEUE
+from bot.settings import Settings
+from bot.worker import Worker
+from tests.bot.scripted import ScriptedAssistant
+from tests.conftest import eventually
+
+OPEN = datetime(2026, 11, 23, 12, tzinfo=UTC)
+ANNA = Agent(AgentId("anna"), "Anna")
+CONVERSATION = ConversationId("web:c1")
+
+
+class Chat:
+    """A customer at the web channel, and the worker."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.now = OPEN
+        self.assistant = ScriptedAssistant()
+        self.worker = Worker(log, self.assistant, Settings(), clock=lambda: self.now)
+        self.count = 0
+
+    async def post(self, text: str = "", **more: object) -> InboxEntry:
+        self.count += 1
+        fields = {
+            "channel": "web",
+            "customer": "c1",
+            "channel_message": f"p{self.count}",
+            "message": MessageId(f"m{self.count}"),
+            "received_at": self.now,
+            "text": text,
+            **more,
+        }
+        await self.log.accept(Inbound.model_validate(fields))
+        rows = await self.log.redis.xrange(self.log.keys_of(CONVERSATION).inbox)
+        place, data = rows[-1]
+        return InboxEntry(entry=place, inbound=Inbound.model_validate_json(data["m"]))
+
+    async def say(self, text: str = "", **more: object) -> None:
+        await self.worker.handle(await self.post(text, **more))
+
+    async def events(self, kind: type) -> list:
+        return [one.event for one in await self.log.read(CONVERSATION) if isinstance(one.event, kind)]
+
+    async def heard(self) -> list[str]:
+        mail = await self.log.mail(CONVERSATION)
+        return [
+            item.mail.text for item in mail if item.mail.kind == "message" and item.mail.author is not Author.CUSTOMER
+        ]
+
+    async def move(self, decide, *arguments: object) -> None:
+        snapshot = await self.log.load(CONVERSATION)
+        moved = decide(snapshot.state, *arguments)
+        await self.log.append(snapshot, moved.events, state=moved.state)
+
+
+@pytest.fixture
+async def chat(log: Log) -> AsyncIterator[Chat]:
+    yield Chat(log)
+
+
+async def test_a_message_is_answered_and_its_turn_recorded(chat: Chat) -> None:
+    await chat.say("hello")
+    assert await chat.heard() == ["echo hello"]
+    (turn,) = await chat.events(TurnTaken)
+    (received,) = await chat.events(CustomerMessageReceived)
+    assert (turn.in_reply_to, turn.answered, received.triage.intent) == ("m1", True, "scripted")
+    assert (await chat.log.load(CONVERSATION)).assistant == "1"
+
+
+async def test_a_turn_done_again_has_no_effect(chat: Chat) -> None:
+    entry = await chat.post("hello")
+    await chat.worker.handle(entry)
+    await chat.worker.handle(entry)
+    assert await chat.heard() == ["echo hello"]
+    assert await chat.log.redis.hlen(chat.log.keys_of(CONVERSATION).tries) == 0
+
+
+async def test_a_pressed_button_means_what_the_bot_meant(chat: Chat) -> None:
+    await chat.say("hello")
+    (sent,) = await chat.events(MessageSent)
+    await chat.say("typed by the customer", button=sent.buttons[0].id)
+    await chat.say("/affirm", button="made up")
+    assert [turn[:2] for turn in chat.assistant.turns[1:]] == [("Yes", "/affirm"), ("/affirm", None)]
+
+
+async def test_handing_over_moves_the_owner_with_the_notice(chat: Chat) -> None:
+    await chat.say("human")
+    snapshot = await chat.log.load(CONVERSATION)
+    (requested,) = await chat.events(HandoffRequested)
+    (notice,) = await chat.events(MessageSent)
+    assert snapshot.state.owner == QUEUE
+    assert snapshot.version == 1
+    assert (requested.reason, requested.facts) == (Reason.CUSTOMER_REQUEST, {"order_number": "LF-1"})
+    assert notice.author is Author.SYSTEM
+    assert "You're next in the queue." in notice.text
+
+
+async def test_expected_wait_comes_from_the_desk(chat: Chat) -> None:
+    await chat.log.redis.hset("fd:desk", mapping={"agents_online": 2, "handle_s": 1200})
+    await chat.say("human")
+    assert "about 10 minutes" in (await chat.heard())[0]
+
+
+async def test_outside_opening_hours_the_customer_is_told_when(chat: Chat) -> None:
+    chat.now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    await chat.say("human")
+    assert "will answer here tomorrow from 08:00" in (await chat.heard())[0]
+
+
+async def test_the_bot_is_silent_while_a_person_has_the_conversation(chat: Chat) -> None:
+    await chat.say("human")
+    said = len(await chat.heard())
+    await chat.say("/restart")
+    chat.now += timedelta(days=3)
+    await chat.say("are you there")
+    await chat.move(claim, ANNA, chat.now)
+    await chat.say("hello?")
+    assert len(await chat.heard()) == said
+    assert len(chat.assistant.turns) == 1
+    received = await chat.events(CustomerMessageReceived)
+    assert [one.triage.intent for one in received] == ["scripted"] * 4
+    assert (await chat.log.load(CONVERSATION)).assistant == "1"
+
+
+async def test_after_return_the_bot_knows_and_a_second_handoff_works(chat: Chat) -> None:
+    await chat.say("human")
+    await chat.move(claim, ANNA, OPEN)
+    await chat.move(return_to_bot, ANNA, OPEN)
+    await chat.say("thanks")
+    await chat.say("more")
+    assert [turn[3] for turn in chat.assistant.turns] == [False, True, False]
+    await chat.say("human")
+    snapshot = await chat.log.load(CONVERSATION)
+    assert (snapshot.state.owner, snapshot.state.handoffs) == (QUEUE, 2)
+    assert len(await chat.events(EpisodeStarted)) == 1
+
+
+async def test_a_takeover_in_the_middle_of_a_turn_silences_it(chat: Chat) -> None:
+    loop = asyncio.get_running_loop()
+    taken: list[asyncio.Task[None]] = []
+
+    class Slow(ScriptedAssistant):
+        async def turn(self, *arguments):
+            if not taken:
+                taken.append(loop.create_task(chat.move(take_over, ANNA, OPEN)))
+                await taken[0]
+            return await super().turn(*arguments)
+
+    chat.worker = Worker(chat.log, Slow(), Settings(), clock=lambda: OPEN)
+    await chat.say("hello")
+    assert await chat.heard() == []
+    assert len(await chat.events(CustomerMessageReceived)) == 1
+    assert await chat.events(TurnTaken) == []
+
+
+async def test_a_message_that_always_fails_goes_to_a_person(chat: Chat) -> None:
+    entry = await chat.post("fail")
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="scripted failure"):
+            await chat.worker.handle(entry)
+    await chat.worker.handle(entry)
+    (requested,) = await chat.events(HandoffRequested)
+    assert requested.reason is Reason.BOT_FAILURE
+    assert (await chat.heard())[0].startswith("Sorry, something went wrong")
+
+
+async def test_a_customer_always_gets_an_answer(chat: Chat) -> None:
+    await chat.say("silent")
+    (requested,) = await chat.events(HandoffRequested)
+    assert requested.reason is Reason.BOT_FAILURE
+    assert len(await chat.heard()) == 2
+
+
+async def test_an_offer_of_a_person_is_counted(chat: Chat) -> None:
+    await chat.say("offer")
+    (offered,) = await chat.events(HandoffOffered)
+    assert offered.reason is Reason.REPEATED_FALLBACK
+
+
+async def test_episodes_end_by_idle_time_or_close(chat: Chat) -> None:
+    await chat.say("one")
+    chat.now += timedelta(hours=23)
+    await chat.say("two")
+    chat.now += timedelta(hours=25)
+    await chat.say("three")
+    (closed,) = await chat.events(EpisodeClosed)
+    assert closed.at == OPEN + timedelta(hours=47)
+    await chat.say("human")
+    await chat.move(claim, ANNA, chat.now)
+    await chat.move(resolve, ANNA, Outcome.SOLVED, "", chat.now)
+    await chat.say("four")
+    assert len(await chat.events(EpisodeStarted)) == 3
+
+
+async def test_an_edit_is_kept_and_not_answered(chat: Chat) -> None:
+    await chat.say("helo")
+    await chat.say("hello", edits="p1")
+    (edited,) = await chat.events(CustomerMessageEdited)
+    assert (edited.channel_message, edited.text) == ("p1", "hello")
+    assert await chat.heard() == ["echo helo"]
+
+
+async def test_the_running_worker_empties_the_inbox(log: Log) -> None:
+    chat = Chat(log)
+    for number in range(5):
+        await chat.post(f"{number}")
+    stop = asyncio.Event()
+    running = asyncio.create_task(chat.worker.run(stop))
+
+    async def empty() -> bool:
+        return await log.redis.xlen(log.keys_of(CONVERSATION).inbox) == 0
+
+    await eventually(empty)
+    stop.set()
+    await running
+    assert await chat.heard() == [f"echo {number}" for number in range(5)]
