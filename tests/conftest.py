@@ -1,0 +1,107 @@
+"""What every test may use: a real Redis and a real PostgreSQL, started once a run, empty for each test."""
+
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from redis import Redis as BlockingRedis
+from redis.asyncio import Redis
+
+from bot.conversation.log import Log
+from bot.embedded.postgres import DATABASE, PostgresServer
+from bot.embedded.redis import RedisServer
+from bot.embedded.server import socket_folder
+
+ROOT = Path(__file__).parent.parent
+"""The folder of the project."""
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def servers_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the embedded servers of this run."""
+    return tmp_path_factory.mktemp("servers")
+
+
+@pytest.fixture(scope="session")
+def redis_server(servers_folder: Path) -> Iterator[RedisServer]:
+    """The Redis of this run."""
+    sockets = socket_folder(servers_folder)
+    with RedisServer(servers_folder / "redis", sockets, servers_folder / "redis.log", durable=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server(servers_folder: Path) -> Iterator[PostgresServer]:
+    """The PostgreSQL of this run."""
+    sockets = socket_folder(servers_folder)
+    folder = servers_folder / "postgres"
+    with PostgresServer(folder, sockets, servers_folder / "postgres.log", durable=False) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> Iterator[str]:
+    """The address of an empty Redis database of the test's own."""
+    url = f"{redis_server.url}?db={next(_numbers) % 63 + 1}"
+    with BlockingRedis.from_url(url) as client:
+        client.flushdb()
+        yield url
+        client.flushdb()
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """A client of the test's Redis database, as the processes of Frontdesk make theirs."""
+    client = Redis.from_url(redis_url, decode_responses=True)
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+@pytest.fixture
+def log(redis: Redis) -> Log:
+    """An empty conversation log of four partitions."""
+    return Log(redis, partitions=4)
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_server: PostgresServer) -> str:
+    """The name of a database with all tables and no rows."""
+    try:
+        from handoff.database import migrate
+    except ModuleNotFoundError:
+        return "template1"
+    migrate(postgres_server.url)
+    return DATABASE
+
+
+@pytest.fixture
+def database_url(postgres_server: PostgresServer, template_database: str) -> Iterator[str]:
+    """The address of a PostgreSQL database of the test's own, with all tables and no rows."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    admin = postgres_server.url_of("postgres").replace("+psycopg", "")
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    yield postgres_server.url_of(name)
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def eventually(condition, what: str = "the condition", timeout_s: float = 10.0):
+    """Wait until `condition` (a plain or async function) gives something true, and return that."""
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    while True:
+        value = condition()
+        if asyncio.iscoroutine(value):
+            value = await value
+        if value:
+            return value
+        assert asyncio.get_running_loop().time() < deadline, f"{what} did not come true in {timeout_s} s"
+        await asyncio.sleep(0.01)
