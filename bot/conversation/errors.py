@@ -21,6 +21,14 @@ class Unavailable(FrontdeskError):
     """A service that is needed does not answer: try again later."""
 
 
+class RateLimited(Unavailable):
+    """The caller asks too often; `after_s` is when to come back."""
+
+    def __init__(self, why: str, after_s: float) -> None:
+        super().__init__(why)
+        self.after_s = after_s
+
+
 class BadInput(FrontdeskError):
     """What was given can't be accepted; the text says what was wrong, where, and what is accepted."""
 

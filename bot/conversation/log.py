@@ -84,7 +84,11 @@ class Log:
         mail = ""
         if inbound.channel in MAILBOX_CHANNELS and inbound.edits is None:
             mail = Mail(
-                message=inbound.message, author=Author.CUSTOMER, text=inbound.text, at=inbound.received_at
+                message=inbound.message,
+                channel_message=inbound.channel_message,
+                author=Author.CUSTOMER,
+                text=inbound.text,
+                at=inbound.received_at,
             ).model_dump_json(exclude_defaults=True)
         message, duplicate = await self._accept(
             keys=[

@@ -76,10 +76,14 @@ class OutboxEntry(_Frozen):
 
 
 class Mail(_Frozen):
-    """One item of a customer's mailbox: a message as the customer sees it, or the end of the work on one."""
+    """One item of a customer's mailbox: a message as the customer sees it, or the end of the work on one.
+
+    `channel_message` is the id that the customer's own client gave to a message of the customer.
+    """
 
     kind: Literal["message", "done"] = "message"
     message: MessageId
+    channel_message: str = ""
     author: Author = Author.SYSTEM
     author_name: str = ""
     text: str = ""
