@@ -228,17 +228,17 @@ def definitions_page() -> str:
 
 Made from `handoff/metrics.py`; `tests/handoff/test_figures.py` keeps the two equal.
 
-The grain is the **episode**: from a customer's first message after none, a close or an idle time, to the next close
-or idle time. Every ended episode has exactly one outcome, so the six outcome shares sum to 100 %. An episode that a person
-has, or that waits for one, ends by its close only; every other one also by idle time. Small talk is a greeting,
-thanks, yes, no, goodbye or chit-chat. Durations are given as median, 90th percentile and mean; the idle end of an episode is
-not a resolution. Times in opening hours follow the setting `hours`.
+The grain is the **episode**: from a customer's first message after none, a close or an idle time, to the next
+close or idle time. Every ended episode has exactly one outcome, so the six outcome shares sum to 100 %. An episode
+that a person has, or that waits for one, ends by its close only; every other one also by idle time. Small talk is
+a greeting, thanks, yes, no, goodbye or chit-chat. Durations are given as median, 90th percentile and mean; the idle
+end of an episode is not a resolution. Times in opening hours follow the setting `hours`.
 
 | id | version | figure | unit | meaning |
 |---|---|---|---|---|
 {rows}
 
-`frontdesk metrics --episodes` lists the episodes behind each figure: for a share those that are counted (not those it is
-a share of), for a duration those that were measured. The 24 h, 72 h and 7 day windows know a returning customer by the
-channel's id of the customer, on any channel that uses the same id.
+`frontdesk metrics --episodes` lists the episodes behind each figure: for a share those that are counted (not those
+it is a share of), for a duration those that were measured. The 24 h, 72 h and 7 day windows know a returning customer
+by the channel's id of the customer, on any channel that uses the same id.
 """

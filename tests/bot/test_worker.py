@@ -1,7 +1,6 @@
 """Exactly one turn for each message, and silence of the bot while somebody else owns the conversation."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -79,8 +78,8 @@ class Chat:
 
 
 @pytest.fixture
-async def chat(log: Log) -> AsyncIterator[Chat]:
-    yield Chat(log)
+def chat(log: Log) -> Chat:
+    return Chat(log)
 
 
 async def test_a_message_is_answered_and_its_turn_recorded(chat: Chat) -> None:
