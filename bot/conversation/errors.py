@@ -35,3 +35,7 @@ class BadInput(FrontdeskError):
 
 class Forbidden(FrontdeskError):
     """The caller is known but has no right to this."""
+
+
+class NotSignedIn(FrontdeskError):
+    """The caller is not known: sign in, or send a valid token."""
