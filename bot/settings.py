@@ -1,15 +1,58 @@
 """Every setting of Frontdesk, with its default and its help, in one place.
 
-Built once at a composition root and passed down; nobody else reads the environment. Sources, the later wins:
-defaults, `frontdesk.toml` in the data folder, the environment (`FRONTDESK_WEB__PORT=8080`), command-line flags.
+Built once at a composition root (`bot.configuration.load`) and passed down; nobody else reads the environment.
 """
 
-from datetime import time
+from datetime import date, time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _starting_with(*schemes: str) -> AfterValidator:
+    def check(url: SecretStr | str) -> SecretStr | str:
+        text = url.get_secret_value() if isinstance(url, SecretStr) else url
+        if not text.startswith(schemes):
+            raise ValueError(f"an address must begin with {' or '.join(schemes)}")
+        return url
+
+    return AfterValidator(check)
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("this time zone is not known; write it like Europe/London") from None
+    return name
+
+
+def _week(weekly: dict[str, tuple[time, time]]) -> dict[str, tuple[time, time]]:
+    for day, (opens, closes) in weekly.items():
+        if day not in DAYS:
+            raise ValueError(f"days are {', '.join(DAYS)}")
+        if opens >= closes:
+            raise ValueError(f"{day} closes before it opens")
+    return weekly
+
+
+def _dates(days: tuple[str, ...]) -> tuple[str, ...]:
+    for day in days:
+        try:
+            date.fromisoformat(day)
+        except ValueError:
+            raise ValueError("write dates like 2026-12-25") from None
+    return days
+
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+RedisUrl = Annotated[SecretStr, _starting_with("redis://", "rediss://", "unix://")]
+DatabaseUrl = Annotated[SecretStr, _starting_with("postgresql://", "postgresql+psycopg://", "postgres://")]
+HttpUrl = Annotated[str, _starting_with("https://", "http://")]
+Seconds = Annotated[float, Field(gt=0)]
 
 
 class _Section(BaseModel):
@@ -19,22 +62,20 @@ class _Section(BaseModel):
 class RedisSettings(_Section):
     """The spine."""
 
-    url: SecretStr | None = Field(
-        None, description="Redis to use (also REDIS_URL); none starts the embedded one"
-    )
+    url: RedisUrl | None = Field(None, description="Redis to use (also REDIS_URL); none starts the embedded one")
     partitions: Annotated[int, Field(ge=1, le=256)] = Field(
         16, description="partitions of the conversation log; fixed once there is data"
     )
-    timeout_s: float = Field(5.0, description="how long one Redis call may take")
+    timeout_s: Seconds = Field(5.0, description="how long one Redis call may take")
 
 
 class DatabaseSettings(_Section):
     """The memory."""
 
-    url: SecretStr | None = Field(
+    url: DatabaseUrl | None = Field(
         None, description="PostgreSQL to use (also DATABASE_URL); none starts the embedded one"
     )
-    timeout_s: float = Field(10.0, description="how long one PostgreSQL call may take")
+    timeout_s: Seconds = Field(10.0, description="how long one PostgreSQL call may take")
 
 
 class WebSettings(_Section):
@@ -42,29 +83,23 @@ class WebSettings(_Section):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8080, ge=0, le=65535, description="port to listen on")
-    public_url: str | None = Field(
-        None, description="address under which customers and platforms reach it, https"
-    )
-    allowed_origins: tuple[str, ...] = Field(
-        (), description="sites that may embed the chat; none: any site may"
-    )
-    max_body_bytes: int = Field(256 * 1024, description="largest request body that is accepted")
-    rate_per_minute: int = Field(600, description="API requests a token may make in a minute")
-    chat_rate_per_minute: int = Field(60, description="messages one web-chat customer may send in a minute")
+    public_url: HttpUrl | None = Field(None, description="address under which customers and platforms reach it, https")
+    allowed_origins: tuple[str, ...] = Field((), description="sites that may embed the chat; none: any site may")
+    max_body_bytes: int = Field(256 * 1024, ge=1024, description="largest request body that is accepted")
+    rate_per_minute: int = Field(600, ge=1, description="API requests a token may make in a minute")
+    chat_rate_per_minute: int = Field(60, ge=1, description="messages one web-chat customer may send in a minute")
 
 
 class TelegramSettings(_Section):
     """The Telegram channel; off without a token."""
 
     token: SecretStr | None = Field(None, description="bot token from BotFather")
-    base_url: str = Field(
-        "https://api.telegram.org/bot", description="Bot API server, up to and including /bot"
-    )
-    base_file_url: str = Field("https://api.telegram.org/file/bot", description="where files are fetched")
+    base_url: HttpUrl = Field("https://api.telegram.org/bot", description="Bot API server, up to and including /bot")
+    base_file_url: HttpUrl = Field("https://api.telegram.org/file/bot", description="where files are fetched")
     webhook_secret: SecretStr | None = Field(
         None, description="secret token of the webhook; made up at start if none is given"
     )
-    timeout_s: float = Field(20.0, description="how long one Bot API call may take")
+    timeout_s: Seconds = Field(20.0, description="how long one Bot API call may take")
 
 
 class AssistantSettings(_Section):
@@ -76,34 +111,32 @@ class AssistantSettings(_Section):
     endpoints: Path = Field(Path("endpoints.yml"), description="Rasa endpoints (external action server)")
     models: Path = Field(Path("models"), description="folder of trained models; the newest is served")
     name: str = Field("Larkfield assistant", description="what customers see as the bot's name")
-    max_tries: int = Field(3, description="turns that may fail before a message goes to a person")
-    turn_timeout_s: float = Field(30.0, description="how long one turn may take, actions included")
+    max_tries: int = Field(3, ge=1, description="turns that may fail before a message goes to a person")
+    turn_timeout_s: Seconds = Field(30.0, description="how long one turn may take, actions included")
 
 
 class ConversationSettings(_Section):
     """Episodes."""
 
-    idle_s: int = Field(24 * 3600, description="seconds of silence after which an episode is over")
+    idle_s: int = Field(24 * 3600, ge=60, description="seconds of silence after which an episode is over")
 
 
 class WorkerSettings(_Section):
     """Workers and senders."""
 
     count: int = Field(1, ge=1, le=32, description="worker processes that `frontdesk up` starts")
-    lease_s: float = Field(5.0, description="how long a partition stays with a process that died")
-    send_tries: int = Field(
-        8, description="deliveries that may fail before a message goes to the dead letters"
-    )
-    send_backoff_s: float = Field(
-        1.0, description="pause after the first failed delivery; doubles up to 5 minutes"
-    )
+    lease_s: Seconds = Field(5.0, description="how long a partition stays with a process that died")
+    send_tries: int = Field(8, ge=1, description="deliveries that may fail before a message goes to the dead letters")
+    send_backoff_s: Seconds = Field(1.0, description="pause after the first failed delivery; doubles up to 5 minutes")
 
 
 class HoursSettings(_Section):
     """When agents answer."""
 
-    timezone: str = Field("Europe/London", description="IANA time zone of the opening hours")
-    weekly: dict[str, tuple[time, time]] = Field(
+    timezone: Annotated[str, AfterValidator(_time_zone)] = Field(
+        "Europe/London", description="IANA time zone of the opening hours"
+    )
+    weekly: Annotated[dict[str, tuple[time, time]], AfterValidator(_week)] = Field(
         default={
             "mon": (time(8), time(20)),
             "tue": (time(8), time(20)),
@@ -114,30 +147,31 @@ class HoursSettings(_Section):
         },
         description="opening and closing time of each day that is open",
     )
-    closed_on: tuple[str, ...] = Field((), description="dates (YYYY-MM-DD) on which nobody answers")
+    closed_on: Annotated[tuple[str, ...], AfterValidator(_dates)] = Field(
+        (), description="dates (YYYY-MM-DD) on which nobody answers"
+    )
 
 
 class DeskSettings(_Section):
     """The agents' desk."""
 
-    session_hours: float = Field(12.0, description="hours until an agent has to sign in again")
-    lock_after: int = Field(5, description="failed sign-ins that lock an account")
-    lock_minutes: float = Field(15.0, description="minutes for which it stays locked")
-    handle_minutes: float = Field(6.0, description="assumed minutes for one ticket until there are figures")
+    session_hours: float = Field(12.0, gt=0, description="hours until an agent has to sign in again")
+    lock_after: int = Field(5, ge=1, description="failed sign-ins that lock an account")
+    lock_minutes: float = Field(15.0, gt=0, description="minutes for which it stays locked")
+    handle_minutes: float = Field(6.0, gt=0, description="assumed minutes for one ticket until there are figures")
 
 
 class LogSettings(_Section):
     """Logging."""
 
-    level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="the least that is logged")
+    form: Literal["text", "json"] = Field("text", description="text: one line for people; json: one object a line")
 
 
 class Settings(BaseSettings):
     """All settings of one installation."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="FRONTDESK_", env_nested_delimiter="__", frozen=True, extra="forbid"
-    )
+    model_config = SettingsConfigDict(env_prefix="FRONTDESK_", env_nested_delimiter="__", frozen=True, extra="forbid")
 
     data: Path = Field(Path(".frontdesk"), description="folder of everything that an installation keeps")
     redis: RedisSettings = RedisSettings()

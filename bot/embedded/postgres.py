@@ -143,7 +143,7 @@ class PostgresServer(Server):
 
     def _run(self, *command: str, text: str = "") -> None:
         done = subprocess.run(  # noqa: S603
-            self._as_account(signal.SIGKILL, *command),
+            self._as_account(None, *command),
             input=text,
             capture_output=True,
             text=True,
@@ -167,7 +167,7 @@ class PostgresServer(Server):
                 return pwd.getpwnam(name)
         raise ConfigError("PostgreSQL does not run as root: create an account named frontdesk or set DATABASE_URL")
 
-    def _as_account(self, signum: signal.Signals, *command: str) -> list[str]:
+    def _as_account(self, signum: signal.Signals | None, *command: str) -> list[str]:
         account = self._account()
         if account is None:
             return [*launcher(signum), *command]

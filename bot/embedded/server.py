@@ -71,36 +71,35 @@ class Server:
         self.prepare()
         with open_log(self.log) as log:
             self.process = subprocess.Popen(  # noqa: S603
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                self.command(), stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
             )
+        try:
+            self._wait(self.process, timeout_s)
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def _wait(self, process: subprocess.Popen[bytes], timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
         while not self.ready():
-            if self.process.poll() is not None:
+            if process.poll() is not None:
                 raise Unavailable(f"{self.name} ended at its start: {last_line(self.log)}")
             if time.monotonic() > deadline:
-                self.stop()
                 raise Unavailable(f"{self.name} did not answer in {timeout_s:.0f} s: {last_line(self.log)}")
             time.sleep(0.02)
-        return self
 
     def stop(self, timeout_s: float = 20.0) -> None:
         """End the server in order, by force when it takes too long."""
         process, self.process = self.process, None
-        if process is None or process.poll() is not None:
-            return
-        process.send_signal(self.stop_signal)
-        try:
-            process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            end(process, self.stop_signal, timeout_s)
 
     def kill(self) -> None:
         """End the server at once, as a crash would; for tests."""
         process, self.process = self.process, None
         if process is not None:
-            process.kill()
-            process.wait()
+            end(process, signal.SIGKILL)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -111,9 +110,23 @@ class Server:
         self.stop()
 
 
-def launcher(signum: signal.Signals, *options: str) -> list[str]:
-    """Return the beginning of a command line that makes a program end with its parent."""
-    return [sys.executable, "-I", "-S", str(LAUNCH), f"--signal={int(signum)}", *options, "--"]
+def launcher(signum: signal.Signals | None, *options: str) -> list[str]:
+    """Return the beginning of a command line that sends a program this signal when its parent ends."""
+    watch = [] if signum is None else [f"--signal={int(signum)}"]
+    return [sys.executable, "-I", "-S", str(LAUNCH), f"--parent={os.getpid()}", *watch, *options, "--"]
+
+
+def end(process: subprocess.Popen[bytes], signum: signal.Signals, timeout_s: float = 20.0) -> None:
+    """End a process with a signal, by force when it takes too long."""
+    if process.poll() is None:
+        process.send_signal(signum)
+        try:
+            process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    if process.stdin:
+        process.stdin.close()
 
 
 def private_folder(path: Path) -> Path:
