@@ -1,0 +1,266 @@
+"""Texts to vectors: one pass of a small transformer gives a sentence vector and a vector of every layer.
+
+One text is run at a time, without padding: what else is in a batch can't change a result, and a text that was seen
+lately is answered from memory. A batch is spread over threads, each with one text.
+"""
+
+import json
+import logging
+import shutil
+import tempfile
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.conversation.errors import ConfigError
+from bot.nlu.checkpoint import Checkpoint, find_checkpoint
+from bot.nlu.export import FORMAT, can_export, export, refusal
+
+logger = logging.getLogger(__name__)
+
+CACHE = Path(".frontdesk/cache")
+MIN_COSINE = 0.99
+"""Least mean cosine between the layers' vectors in int8 and in fp32; below it the weights stay in fp32."""
+
+Floats = NDArray[np.float32]
+
+_CHECKED_WITH = (
+    "where is my order, it was meant to come on tuesday",
+    "Charged twice and nobody answers the phone. I want my money back!",
+    "thanks so much, that was quick 😊",
+    "How do I change the delivery address of LF-123456?",
+    "still waiting.",
+    "My daughter cut her hand on the broken glass in the parcel and I am furious about it, really.",
+    "what time do you open on a sunday",
+    "@user is it just me or is the app down again link",
+)
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What the encoder says of n texts.
+
+    `sentence` is `(n, width) float32` with rows of length 1, `layers` is `(n, layers, width) float32`: the mean of the
+    token vectors of each layer, embeddings first, not normalised.
+    """
+
+    sentence: Floats
+    layers: Floats
+
+    def __len__(self) -> int:
+        return len(self.sentence)
+
+
+class Encoder:
+    """A transformer that is ready to run. Safe to use from several threads."""
+
+    def __init__(self, folder: Path, threads: int = 1, batch_threads: int = 2, remember: int = 512) -> None:
+        """Load what `prepare_encoder` wrote.
+
+        Args:
+            folder: with `model.onnx`, `tokenizer.json` and `meta.json`.
+            threads: for one text; more than one makes the workers of one machine fight for cores.
+            batch_threads: how many texts of a batch run at once.
+            remember: how many texts' results are kept.
+        """
+        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+        self.digest: str = meta["digest"]
+        self.cosine: float | None = meta["cosine"]
+        self._tokenize = _load_tokenizer(folder / "tokenizer.json", meta["max_tokens"])
+        self._run = _load_model(folder / "model.onnx", meta, threads)
+        self._batch_threads = max(1, batch_threads)
+        self._remember = remember
+        self._seen: OrderedDict[str, tuple[Floats, Floats]] = OrderedDict()
+        self._lock = Lock()
+        self.depth, self.width = self._one("ok")[1].shape
+
+    def encode(self, texts: Sequence[str]) -> Encoding:
+        """Return the vectors of texts, in their order."""
+        if len(texts) > 1 and self._batch_threads > 1:
+            with ThreadPoolExecutor(self._batch_threads) as pool:
+                rows = list(pool.map(self._one, texts))
+        else:
+            rows = [self._one(text) for text in texts]
+        sentence = np.empty((len(rows), self.width), np.float32)
+        layers = np.empty((len(rows), self.depth, self.width), np.float32)
+        for place, row in enumerate(rows):
+            sentence[place], layers[place] = row
+        return Encoding(sentence, layers)
+
+    def fingerprint(self) -> str:
+        """Return what a model that was trained on these vectors must find again."""
+        return self.digest
+
+    def _one(self, text: str) -> tuple[Floats, Floats]:
+        with self._lock:
+            if text in self._seen:
+                self._seen.move_to_end(text)
+                return self._seen[text]
+        sentence, layers = self._run(self._tokenize(text))
+        result = (sentence / max(float(np.linalg.norm(sentence)), 1e-12), layers)
+        with self._lock:
+            self._seen[text] = result
+            while len(self._seen) > self._remember:
+                self._seen.popitem(last=False)
+        return result
+
+
+@lru_cache(maxsize=4)
+def shared_encoder(model: str | None = None, cache: Path = CACHE, threads: int = 1) -> Encoder:
+    """Return this process's one encoder for a setting, exported first if need be."""
+    return Encoder(prepare_encoder(find_checkpoint(model), cache), threads)
+
+
+def prepare_encoder(checkpoint: Checkpoint, cache: Path) -> Path:
+    """Return the folder under `cache` from which `Encoder` loads the checkpoint; written once for each digest.
+
+    Raises:
+        ConfigError: the checkpoint can neither be exported nor brings its own ONNX file.
+    """
+    folder = cache / f"encoder-{FORMAT}-{checkpoint.digest[:16]}"
+    if folder.is_dir():
+        return folder
+    if not can_export(checkpoint) and not checkpoint.own_onnx:
+        raise refusal(checkpoint)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".encoder-", dir=cache) as scratch:
+            new = Path(scratch) / "new"
+            new.mkdir()
+            _write(checkpoint, new)
+            try:
+                new.rename(folder)
+            except OSError:
+                if not folder.is_dir():
+                    raise
+    except OSError as error:
+        raise ConfigError(f"encoder: {cache} can't be written: {error.strerror}") from error
+    return folder
+
+
+def cosine(one: Floats, other: Floats) -> float:
+    """Return the mean cosine of rows that belong together, over all but the last axis."""
+    product = (one * other).sum(-1)
+    lengths = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
+    return float((product / np.maximum(lengths, 1e-12)).mean())
+
+
+def _write(checkpoint: Checkpoint, folder: Path) -> None:
+    meta: dict[str, Any] = {"digest": f"{FORMAT}-{checkpoint.digest}", "max_tokens": checkpoint.max_tokens}
+    meta |= {"own": False, "first_token": checkpoint.pools_first_token, "cosine": None}
+    _write_tokenizer(checkpoint, folder / "tokenizer.json")
+    file = folder / "model.onnx"
+    if can_export(checkpoint):
+        export(checkpoint, file)
+        exact = folder / "exact.onnx"
+        export(checkpoint, exact, int8=False)
+        meta["cosine"] = _compare(file, exact, folder / "tokenizer.json", meta)
+        if meta["cosine"] < MIN_COSINE:
+            logger.warning("encoder_stays_in_fp32 cosine=%.4f", meta["cosine"])
+            exact.replace(file)
+            meta["cosine"] = None
+        exact.unlink(missing_ok=True)
+    elif checkpoint.own_onnx:
+        meta["own"] = True
+        shutil.copyfile(checkpoint.own_onnx, file)
+        for data in checkpoint.own_onnx.parent.glob("*.onnx[_.]data"):
+            shutil.copyfile(data, folder / data.name)
+        _load_model(file, meta, threads=1)
+    (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+
+
+def _compare(file: Path, exact: Path, tokenizer: Path, meta: dict[str, Any]) -> float:
+    tokenize = _load_tokenizer(tokenizer, meta["max_tokens"])
+    runs = [_load_model(each, meta, threads=1) for each in (file, exact)]
+    first, second = ([run(tokenize(text))[1] for text in _CHECKED_WITH] for run in runs)
+    return cosine(np.stack(first), np.stack(second))
+
+
+def _write_tokenizer(checkpoint: Checkpoint, file: Path) -> None:
+    source = checkpoint.folder / "tokenizer.json"
+    if source.is_file():
+        shutil.copyfile(source, file)
+        return
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(checkpoint.folder), local_files_only=True)
+        tokenizer.backend_tokenizer.save(str(file))
+    except Exception as error:
+        raise ConfigError(f"encoder: the tokenizer in {checkpoint.folder} can't be used: {error}") from error
+
+
+def _load_tokenizer(file: Path, max_tokens: int) -> Callable[[str], NDArray[np.int64]]:
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except Exception as error:
+        raise ConfigError(f"encoder: {file} can't be read: {error}") from error
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_tokens)
+
+    def tokenize(text: str) -> NDArray[np.int64]:
+        return np.array(tokenizer.encode(text).ids, np.int64)
+
+    return tokenize
+
+
+def _load_model(file: Path, meta: dict[str, Any], threads: int) -> Callable[[NDArray[np.int64]], tuple[Floats, Floats]]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ConfigError(f"encoder: {file} can't be loaded; delete its folder, it is made again: {error}") from error
+    if meta["own"]:
+        return _own_model(session, bool(meta["first_token"]))
+
+    def run(tokens: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        layers, sentence = session.run(["layers", "sentence"], {"input_ids": tokens})
+        return sentence, layers
+
+    return run
+
+
+def _own_model(session: Any, first_token: bool) -> Callable[[NDArray[np.int64]], tuple[Floats, Floats]]:
+    """Run an ONNX file of somebody else's making; it has one layer, its last."""
+    names = {each.name for each in session.get_inputs()}
+    known = {"input_ids", "attention_mask", "token_type_ids"}
+    if "input_ids" not in names or names - known:
+        asked, able = (", ".join(sorted(each)) for each in (names, known))
+        raise ConfigError(f"encoder: the ONNX file asks for {asked}; known: {able}")
+
+    outputs = {each.name: len(each.shape) for each in session.get_outputs()}
+    wanted = ("sentence_embedding", "last_hidden_state", "token_embeddings", *outputs)
+    output = next((name for name in wanted if outputs.get(name) in (2, 3)), None)
+    if output is None:
+        raise ConfigError("encoder: the ONNX file gives neither token vectors nor a sentence vector")
+
+    def run(tokens: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        given = {
+            "input_ids": tokens,
+            "attention_mask": np.ones_like(tokens),
+            "token_type_ids": np.zeros_like(tokens),
+        }
+        (found,) = session.run([output], {name: value[None] for name, value in given.items() if name in names})
+        vectors = np.asarray(found[0], np.float32)
+        if vectors.ndim == 1:
+            return vectors, vectors[None]
+        mean = vectors.mean(axis=0)
+        return (vectors[0] if first_token else mean), mean[None]
+
+    return run

@@ -1,0 +1,295 @@
+"""Write the weights of a BERT-family checkpoint as an ONNX graph, without torch or TensorFlow.
+
+The graph reads the tokens of one text (`input_ids`, `(n,) int64`) and gives `layers`, the mean of each layer's token
+vectors (`(1 + layers, width) float32`, the embeddings first), and `sentence` (`(width,) float32`).
+
+Weights are int8 with a scale for each output channel. Activations are quantised while it runs with a scale for each
+token: then no token's result depends on what else is in the graph, and outliers, which sit in few tokens, cost the
+others nothing. Measured on 300 tweets against fp32: mean cosine of the last layer 0.997, where one scale for the whole
+text gives 0.9925; 1.7 ms instead of 1.5 ms for 19 tokens.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.conversation.errors import ConfigError
+from bot.nlu.checkpoint import Checkpoint
+
+FORMAT = 1
+"""Goes up when the graph changes, so that older cached files are not used."""
+
+Array = NDArray[Any]
+
+_ACTIVATIONS = {"gelu": {}, "gelu_new": {"approximate": "tanh"}, "gelu_pytorch_tanh": {"approximate": "tanh"}}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a family of models keeps its weights; `{}` stands for the number of the layer."""
+
+    prefixes: tuple[str, ...]
+    embeddings_norm: str
+    query: str
+    key: str
+    value: str
+    attention_out: str
+    attention_norm: str
+    feed_in: str
+    feed_out: str
+    norm: str
+    first_position: int = 0
+    names: dict[str, str] = field(default_factory=dict)
+    """How `config.json` calls the sizes where it differs from BERT."""
+
+
+_BERT = Layout(
+    prefixes=("", "bert.", "model.", "electra."),
+    embeddings_norm="embeddings.LayerNorm",
+    query="encoder.layer.{}.attention.self.query",
+    key="encoder.layer.{}.attention.self.key",
+    value="encoder.layer.{}.attention.self.value",
+    attention_out="encoder.layer.{}.attention.output.dense",
+    attention_norm="encoder.layer.{}.attention.output.LayerNorm",
+    feed_in="encoder.layer.{}.intermediate.dense",
+    feed_out="encoder.layer.{}.output.dense",
+    norm="encoder.layer.{}.output.LayerNorm",
+)
+_ROBERTA = Layout(
+    **{**vars(_BERT), "prefixes": ("", "roberta.", "model."), "first_position": 2},
+)
+_DISTILBERT = Layout(
+    prefixes=("", "distilbert."),
+    embeddings_norm="embeddings.LayerNorm",
+    query="transformer.layer.{}.attention.q_lin",
+    key="transformer.layer.{}.attention.k_lin",
+    value="transformer.layer.{}.attention.v_lin",
+    attention_out="transformer.layer.{}.attention.out_lin",
+    attention_norm="transformer.layer.{}.sa_layer_norm",
+    feed_in="transformer.layer.{}.ffn.lin1",
+    feed_out="transformer.layer.{}.ffn.lin2",
+    norm="transformer.layer.{}.output_layer_norm",
+    names={
+        "num_hidden_layers": "n_layers",
+        "num_attention_heads": "n_heads",
+        "hidden_size": "dim",
+        "hidden_act": "activation",
+    },
+)
+LAYOUTS = {
+    "bert": _BERT,
+    "electra": _BERT,
+    "roberta": _ROBERTA,
+    "xlm-roberta": _ROBERTA,
+    "camembert": _ROBERTA,
+    "distilbert": _DISTILBERT,
+}
+
+
+def can_export(checkpoint: Checkpoint) -> bool:
+    """Say whether the checkpoint's weights can be exported."""
+    return bool(checkpoint.weights) and checkpoint.config.get("model_type") in LAYOUTS
+
+
+def refusal(checkpoint: Checkpoint) -> ConfigError:
+    """Return the error that says why a checkpoint can be neither exported nor run."""
+    kind = checkpoint.config.get("model_type")
+    return ConfigError(
+        f"encoder: a model of the type {kind!r} can't be exported ({', '.join(sorted(LAYOUTS))} can);"
+        f" put its own ONNX file into {checkpoint.folder} as model.onnx"
+    )
+
+
+def export(checkpoint: Checkpoint, file: Path, int8: bool = True) -> None:
+    """Write the checkpoint as an ONNX file.
+
+    Raises:
+        ConfigError: the checkpoint is of a kind that can't be exported.
+    """
+    if not can_export(checkpoint):
+        raise refusal(checkpoint)
+    layout = LAYOUTS[str(checkpoint.config["model_type"])]
+    try:
+        file.write_bytes(_Graph(checkpoint, layout, int8).build())
+    except KeyError as error:
+        raise ConfigError(f"encoder: {checkpoint.folder} lacks the weights {error}") from error
+
+
+class _Graph:
+    """Collects the nodes and constants of one graph."""
+
+    def __init__(self, checkpoint: Checkpoint, layout: Layout, int8: bool) -> None:
+        from onnx import helper, numpy_helper
+
+        self._helper, self._numpy = helper, numpy_helper
+        self._layout, self._int8 = layout, int8
+        self._config = checkpoint.config
+        self._first_token, self._max_tokens = checkpoint.pools_first_token, checkpoint.max_tokens
+        self._weights = _read(checkpoint, layout)
+        self._nodes: list[Any] = []
+        self._constants: dict[str, Any] = {}
+
+    def build(self) -> bytes:
+        """Return the serialised model."""
+        from onnx import TensorProto
+
+        make = self._helper
+        depth, width = int(self._size("num_hidden_layers")), int(self._size("hidden_size"))
+        hidden = self._embed()
+        pooled = [self._mean(hidden)]
+        for number in range(depth):
+            hidden = self._block(hidden, number, width)
+            pooled.append(self._mean(hidden))
+        self._op("Concat", *pooled, axis=0, out="layers")
+        if self._first_token:
+            self._op("Gather", hidden, self._const("zero", np.array(0)), axis=0, out="sentence")
+        else:
+            self._op("Squeeze", pooled[-1], self._axis(0), out="sentence")
+        graph = make.make_graph(
+            self._nodes,
+            "encoder",
+            [make.make_tensor_value_info("input_ids", TensorProto.INT64, ["n"])],
+            [
+                make.make_tensor_value_info("layers", TensorProto.FLOAT, [depth + 1, width]),
+                make.make_tensor_value_info("sentence", TensorProto.FLOAT, [width]),
+            ],
+            list(self._constants.values()),
+        )
+        opsets = [make.make_opsetid("", 20), make.make_opsetid("com.microsoft", 1)]
+        return bytes(make.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString())
+
+    def _embed(self) -> str:
+        words = self._weights["embeddings.word_embeddings.weight"]
+        if self._int8:
+            scale = _scale(words, axis=1)
+            rows = self._op("Gather", self._const("words", _to_int8(words, scale)), "input_ids")
+            scales = self._op("Gather", self._const("words_scale", scale), "input_ids")
+            hidden = self._op("Mul", self._op("Cast", rows, to=1), scales)
+        else:
+            hidden = self._op("Gather", self._const("words", words), "input_ids")
+        first = self._layout.first_position
+        places = self._weights["embeddings.position_embeddings.weight"][first : first + self._max_tokens]
+        kinds = self._weights.get("embeddings.token_type_embeddings.weight")
+        if kinds is not None:
+            places = places + kinds[0]
+        length = self._op("Shape", "input_ids")
+        if self._int8:
+            self._op("Expand", self._const("middle_1", np.array([128], np.uint8)), length, out="middles")
+        position = self._op("Slice", self._const("places", places), self._axis(0), length)
+        return self._norm(self._op("Add", hidden, position), self._layout.embeddings_norm)
+
+    def _block(self, hidden: str, number: int, width: int) -> str:
+        layout, heads = self._layout, int(self._size("num_attention_heads"))
+        names = [name.format(number) for name in (layout.query, layout.key, layout.value)]
+        weights = np.concatenate([self._weights[f"{name}.weight"] for name in names])
+        biases = np.concatenate([self._weights[f"{name}.bias"] for name in names])
+        root = np.float32(np.sqrt(width / heads))
+        weights[:width] /= root
+        biases[:width] /= root
+        mixed = self._dense(hidden, weights, biases, f"{number}.attention")
+        shape = self._const("split_heads", np.array([-1, 3, heads, width // heads]))
+        mixed = self._op("Transpose", self._op("Reshape", mixed, shape), perm=[1, 2, 0, 3])
+        parts = [
+            self._op("Gather", mixed, self._const(f"part_{i}", np.array(i)), axis=0) for i in range(3)
+        ]  # each (heads, n, width of a head)
+        scores = self._op("MatMul", parts[0], self._op("Transpose", parts[1], perm=[0, 2, 1]))
+        seen = self._op("MatMul", self._op("Softmax", scores, axis=-1), parts[2])
+        seen = self._op("Transpose", seen, perm=[1, 0, 2])
+        seen = self._op("Reshape", seen, self._const("join_heads", np.array([-1, width])))
+        added = self._op("Add", hidden, self._named_dense(seen, layout.attention_out.format(number)))
+        hidden = self._norm(added, layout.attention_norm.format(number))
+        inner = self._activate(self._named_dense(hidden, layout.feed_in.format(number)))
+        added = self._op("Add", hidden, self._named_dense(inner, layout.feed_out.format(number)))
+        return self._norm(added, layout.norm.format(number))
+
+    def _named_dense(self, value: str, name: str) -> str:
+        return self._dense(value, self._weights[f"{name}.weight"], self._weights[f"{name}.bias"], name)
+
+    def _dense(self, value: str, weight: Array, bias: Array, name: str) -> str:
+        """Multiply `(n, in)` by `weight` `(out, in)` and add `bias`."""
+        columns = np.ascontiguousarray(weight.T)
+        if not self._int8:
+            product = self._op("MatMul", value, self._const(f"{name}.w", columns))
+            return self._op("Add", product, self._const(f"{name}.b", bias))
+        scale = _scale(columns, axis=0)
+        last = self._axis(-1)
+        largest = self._op("ReduceMax", self._op("Abs", value), last, keepdims=0)
+        step = self._op("Mul", largest, self._const("one_127th", np.array(1 / 127, np.float32)))
+        token_scale = self._op("Max", step, self._const("smallest", np.array(1e-12, np.float32)))
+        quantised = self._op("QuantizeLinear", value, token_scale, "middles", axis=0)
+        product = self._op(
+            "MatMulIntegerToFloat",
+            quantised,
+            self._const(f"{name}.w", _to_int8(columns, scale)),
+            self._const("one", np.array(1, np.float32)),
+            self._const(f"{name}.s", scale[0]),
+            self._const("middle", np.array(128, np.uint8)),
+            domain="com.microsoft",
+        )
+        scaled = self._op("Mul", product, self._op("Unsqueeze", token_scale, last))
+        return self._op("Add", scaled, self._const(f"{name}.b", bias))
+
+    def _activate(self, value: str) -> str:
+        kind = str(self._size("hidden_act"))
+        if kind == "relu":
+            return self._op("Relu", value)
+        if kind not in _ACTIVATIONS:
+            raise ConfigError(f"encoder: the activation {kind!r} is not supported")
+        return self._op("Gelu", value, **_ACTIVATIONS[kind])
+
+    def _norm(self, value: str, name: str) -> str:
+        weight = self._const(f"{name}.w", self._weights[f"{name}.weight"])
+        bias = self._const(f"{name}.b", self._weights[f"{name}.bias"])
+        epsilon = float(self._config.get("layer_norm_eps", 1e-12))
+        return self._op("LayerNormalization", value, weight, bias, axis=-1, epsilon=epsilon)
+
+    def _mean(self, value: str) -> str:
+        return self._op("ReduceMean", value, self._axis(0), keepdims=1)
+
+    def _axis(self, axis: int) -> str:
+        return self._const(f"axis_{axis}", np.array([axis]))
+
+    def _const(self, name: str, value: Array) -> str:
+        if name not in self._constants:
+            self._constants[name] = self._numpy.from_array(np.ascontiguousarray(value).reshape(value.shape), name)
+        return name
+
+    def _op(self, kind: str, *inputs: str, out: str = "", **attributes: Any) -> str:
+        out = out or f"v{len(self._nodes)}"
+        self._nodes.append(self._helper.make_node(kind, list(inputs), [out], **attributes))
+        return out
+
+    def _size(self, name: str) -> Any:
+        name = self._layout.names.get(name, name)
+        if name not in self._config:
+            raise ConfigError(f"encoder: config.json does not say {name}")
+        return self._config[name]
+
+
+def _read(checkpoint: Checkpoint, layout: Layout) -> dict[str, Array]:
+    from safetensors.numpy import load_file
+
+    if checkpoint.config.get("position_embedding_type", "absolute") != "absolute":
+        raise ConfigError("encoder: only absolute position embeddings are supported")
+    found: dict[str, Array] = {}
+    for file in checkpoint.weights:
+        found.update(load_file(file))
+    prefix = next((p for p in layout.prefixes if f"{p}embeddings.word_embeddings.weight" in found), "")
+    return {
+        name.removeprefix(prefix): value.astype(np.float32)
+        for name, value in found.items()
+        if name.startswith(prefix) and value.dtype.kind not in "iu"
+    }
+
+
+def _scale(values: Array, axis: int) -> Array:
+    """Return what one step of int8 stands for along an axis that is summed up; never zero."""
+    largest: Array = np.abs(values).max(axis=axis, keepdims=True)
+    return np.maximum(largest / 127, 1e-12).astype(np.float32)
+
+
+def _to_int8(values: Array, scale: Array) -> Array:
+    return np.clip(np.round(values / scale), -127, 127).astype(np.int8)
