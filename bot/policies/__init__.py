@@ -1,0 +1,1 @@
+"""When to hand over, and why."""

@@ -1,0 +1,60 @@
+"""The handoff of a conversation to a person."""
+
+import re
+from typing import Any
+
+from rasa_sdk import Action, Tracker
+from rasa_sdk.events import ActiveLoop, SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+from rasa_sdk.types import DomainDict
+
+from actions.commands import hand_over
+from actions.idempotency import key
+from bot.conversation.events import Priority, Reason
+
+ORDER_NUMBER = re.compile(r"^LF-\d+$")
+NOT_GIVEN = "not given"
+"""What a slot holds when the customer skipped the question; the same word is in domain.yml."""
+
+FORGOTTEN = ("requested_slot", "what_happened", "order_number", "remedy", "handoff", "handoff_cause", "complaint_topic")
+"""Slots that belong to this handoff; a later complaint is asked about afresh."""
+
+
+class ActionHandOver(Action):
+    """Asks Frontdesk for a person, with the reason that the policy found and the facts that the customer gave.
+
+    The place in the queue and the wait are told by Frontdesk; what is said here is only the response for the cause.
+    """
+
+    def name(self) -> str:
+        """Return the name in the domain."""
+        return "action_hand_over"
+
+    async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: DomainDict) -> list[dict[str, Any]]:
+        """Say a word that fits, give the command, and end what was going on."""
+        handoff = tracker.get_slot("handoff") or {}
+        dispatcher.utter_message(response="utter_hand_over")
+        dispatcher.utter_message(
+            json_message=hand_over(
+                Reason(handoff.get("reason", Reason.CUSTOMER_REQUEST)),
+                Priority(handoff.get("priority", Priority.P3)),
+                key=key(tracker, self.name()),
+                skill=handoff.get("skill", "general"),
+                scores=handoff.get("scores"),
+                facts=facts(tracker.slots),
+                details=tuple(handoff.get("details") or ()),
+            )
+        )
+        return [ActiveLoop(None), *(SlotSet(name, None) for name in FORGOTTEN)]
+
+
+def facts(slots: dict[str, Any]) -> dict[str, str]:
+    """Return what the customer told, by name; `order` is what they said in place of an order number."""
+    given = {
+        name: str(slots[name])
+        for name in ("what_happened", "order_number", "remedy")
+        if slots.get(name) and slots[name] != NOT_GIVEN
+    }
+    if "order_number" in given and not ORDER_NUMBER.match(given["order_number"]):
+        given["order"] = given.pop("order_number")
+    return given

@@ -1,0 +1,293 @@
+"""When a person should take over, and why: a pure decision over what was understood of a customer's messages."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import takewhile
+
+from bot.conversation.events import Priority, Reason
+from bot.conversation.triage import Category, Severity, Triage, Urgency
+
+TALK_TO_HUMAN = "talk_to_human"
+MAKE_COMPLAINT = "make_complaint"
+AFFIRM = "affirm"
+LEAVING = ("goodbye", TALK_TO_HUMAN)
+"""Intents with which a customer ends the questions about a complaint."""
+
+NOT_UNDERSTOOD = ("nlu_fallback", "out_of_scope")
+
+
+class Step(StrEnum):
+    """What the bot should do about it."""
+
+    HAND_OVER = "hand_over"
+    ACKNOWLEDGE = "acknowledge"
+    """Show that the complaint was understood, ask its facts, then hand over."""
+    OFFER = "offer"
+    """Offer a person; the customer decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A customer's message as the decision sees it. `at_s` is its time in seconds since the epoch.
+
+    `intent` is the full name of the intent, `about_complaint` says that the bot had asked for the facts of a complaint,
+    `offer` is the reason for which the bot offered a person in its answer.
+    """
+
+    intent: str
+    triage: Triage
+    at_s: float = 0.0
+    about_complaint: bool = False
+    offer: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A step with its evidence. `cause` is finer than the reason: it chooses what the customer is told."""
+
+    step: Step
+    reason: Reason
+    priority: Priority
+    cause: str
+    skill: str = "general"
+    topic: Category | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Where the lines are; set in config.yml. Probabilities run from 0 to 1, sentiment from -1 to 1."""
+
+    complaint: Mapping[Severity, float] = field(
+        default_factory=lambda: {Severity.DISAPPROVAL: 0.7, Severity.ACCUSATION: 0.5, Severity.BLAME: 0.5}
+    )
+    """The complaint probability from which a message is one, by its severity."""
+    complaint_priority: Mapping[Severity, Priority] = field(
+        default_factory=lambda: {
+            Severity.NONE: Priority.P3,
+            Severity.DISAPPROVAL: Priority.P3,
+            Severity.ACCUSATION: Priority.P3,
+            Severity.BLAME: Priority.P2,
+        }
+    )
+    urgent: Mapping[Urgency, Priority] = field(
+        default_factory=lambda: {
+            Urgency.SAFETY: Priority.P1,
+            Urgency.FRAUD: Priority.P1,
+            Urgency.VULNERABLE: Priority.P1,
+            Urgency.LEGAL: Priority.P2,
+        }
+    )
+    """The signals that bring a person at once; any other signal only raises the priority by one."""
+    sensitive: Mapping[str, Priority] = field(default_factory=dict)
+    """Intents that a person should see to, however well the bot knows the answer."""
+    sensitive_confidence: float = 0.6
+    skills: Mapping[Category, str] = field(default_factory=dict)
+    """The skill that the agent needs, by what a complaint is about."""
+    negative_turns: int = 3
+    negative_mean: float = -0.45
+    negative_last: float = -0.5
+    """Mood: that many messages in a row with that mean, none of them positive, the last as bad as that and not
+    better than the first."""
+    fallbacks: int = 2
+    """That many messages in a row that were not understood."""
+    window_s: float = 3600.0
+    """Messages longer ago than this don't count."""
+
+
+def decide(history: Sequence[Turn], thresholds: Thresholds) -> Decision | None:
+    """Say whether the last message of `history` calls for a person.
+
+    Args:
+        history: the customer's messages, oldest first, since a person last had the conversation.
+        thresholds: where the lines are.
+    """
+    if not history:
+        return None
+    last = history[-1]
+    recent = [turn for turn in history if last.at_s - turn.at_s <= thresholds.window_s]
+    for rule in _RULES:
+        decision = rule(recent, thresholds)
+        if decision is not None:
+            return decision
+    return None
+
+
+def _urgent(history: Sequence[Turn], limits: Thresholds) -> Decision | None:
+    triage = history[-1].triage
+    signals = [signal for signal in triage.urgency if signal in limits.urgent]
+    if not signals:
+        return None
+    worst = min(signals, key=lambda signal: limits.urgent[signal])
+    names = ", ".join(signals)
+    return _decision(Step.HAND_OVER, Reason.URGENT, limits.urgent[worst], worst, history, limits, f"Urgent: {names}")
+
+
+def _wish(history: Sequence[Turn], limits: Thresholds) -> Decision | None:
+    last = history[-1]
+    if last.about_complaint and last.intent in LEAVING:
+        return _decision(
+            Step.HAND_OVER,
+            Reason.COMPLAINT,
+            _worst_complaint(history, limits),
+            "complaint_cut_short",
+            history,
+            limits,
+            "The customer didn't want to answer more questions about the complaint",
+        )
+    if last.intent == TALK_TO_HUMAN:
+        return _decision(
+            Step.HAND_OVER,
+            Reason.CUSTOMER_REQUEST,
+            Priority.P3,
+            Reason.CUSTOMER_REQUEST,
+            history,
+            limits,
+            "The customer asked for a person",
+        )
+    offer = history[-2].offer if len(history) > 1 else None
+    if offer and last.intent == AFFIRM:
+        offered = _fallback(history[:-1], limits)
+        why = offered.details if offered and offer is offered.reason else ()
+        accepted = "The customer accepted the offer of a person"
+        return _decision(Step.HAND_OVER, offer, Priority.P3, "offer_accepted", history, limits, *why, accepted)
+    return None
+
+
+def _blame(history: Sequence[Turn], limits: Thresholds) -> Decision | None:
+    if _severity(history[-1].triage, limits) is not Severity.BLAME:
+        return None
+    priority = limits.complaint_priority[Severity.BLAME]
+    return _decision(Step.HAND_OVER, Reason.COMPLAINT, priority, Severity.BLAME, history, limits)
+
+
+def _sensitive(history: Sequence[Turn], limits: Thresholds) -> Decision | None:
+    last = history[-1]
+    priority = limits.sensitive.get(last.intent)
+    if priority is None or last.triage.confidence < limits.sensitive_confidence:
+        return None
+    reason = Reason.SENSITIVE_TOPIC
+    return _decision(Step.HAND_OVER, reason, priority, reason, history, limits, f"Sensitive: {last.intent}")
+
+
+def _complaint(history: Sequence[Turn], limits: Thresholds) -> Decision | None:
+    last = history[-1]
+    if last.about_complaint:
+        return None
+    severity = _severity(last.triage, limits)
+    if severity is None and last.intent != MAKE_COMPLAINT:
+        return None
+    level = severity or Severity.NONE
+    wish = ["The customer wants to make a complaint"] if last.intent == MAKE_COMPLAINT else []
+    priority = limits.complaint_priority[level]
+    return _decision(Step.ACKNOWLEDGE, Reason.COMPLAINT, priority, level, history, limits, *wish)
+
+
+def _mood(history: Sequence[Turn], limits: Thresholds) -> Decision | None:
+    values = [turn.triage.sentiment_value for turn in history[-limits.negative_turns :]]
+    if history[-1].about_complaint or len(values) < limits.negative_turns:
+        return None
+    mean = sum(values) / len(values)
+    worse = values[-1] <= values[0] and values[-1] <= limits.negative_last
+    if mean > limits.negative_mean or max(values) > 0 or not worse:
+        return None
+    trend = ", ".join(f"{value:+.2f}" for value in values)
+    detail = f"Mood over the last {len(values)} messages: {trend}"
+    reason = Reason.NEGATIVE_SENTIMENT
+    return _decision(Step.HAND_OVER, reason, Priority.P3, reason, history, limits, detail)
+
+
+def _fallback(history: Sequence[Turn], limits: Thresholds) -> Decision | None:
+    count = len(list(takewhile(lambda turn: turn.intent in NOT_UNDERSTOOD, reversed(history))))
+    if history[-1].about_complaint or count < limits.fallbacks:
+        return None
+    reason = Reason.REPEATED_FALLBACK
+    detail = f"{count} messages in a row were not understood"
+    return _decision(Step.OFFER, reason, Priority.P4, reason, history, limits, detail)
+
+
+_RULES: tuple[Callable[[Sequence[Turn], Thresholds], Decision | None], ...] = (
+    _urgent,
+    _wish,
+    _blame,
+    _sensitive,
+    _complaint,
+    _mood,
+    _fallback,
+)
+"""In the order of who wins."""
+
+
+def _severity(triage: Triage, limits: Thresholds) -> Severity | None:
+    """Return how severe a complaint the message is, or None if it isn't one."""
+    least = limits.complaint.get(triage.severity)
+    return triage.severity if least is not None and triage.complaint >= least else None
+
+
+def _worst_complaint(history: Sequence[Turn], limits: Thresholds) -> Priority:
+    found = [_severity(turn.triage, limits) or Severity.NONE for turn in history]
+    return min(limits.complaint_priority[severity] for severity in found)
+
+
+def _decision(
+    step: Step,
+    reason: Reason,
+    priority: Priority,
+    cause: str,
+    history: Sequence[Turn],
+    limits: Thresholds,
+    *details: str,
+) -> Decision:
+    triage = history[-1].triage
+    raising = [signal for signal in triage.urgency if signal not in limits.urgent]
+    lines = [*details, *_evidence(triage, limits)]
+    if raising:
+        priority = _raised(priority)
+        lines.append(f"Priority raised: {', '.join(raising)}")
+    topic = next(iter(_categories(history)), None)
+    return Decision(
+        step=step,
+        reason=reason,
+        priority=priority,
+        cause=str(cause),
+        skill=limits.skills.get(topic, "general") if topic else "general",
+        topic=topic,
+        scores=_scores(history),
+        details=tuple(lines),
+    )
+
+
+def _evidence(triage: Triage, limits: Thresholds) -> list[str]:
+    lines = []
+    severity = _severity(triage, limits)
+    if severity:
+        least = limits.complaint[severity]
+        lines.append(f"Complaint {triage.complaint:.2f} (from {least:.2f}), severity {severity}")
+        if triage.categories:
+            lines.append(f"About {', '.join(triage.categories)}")
+        if triage.remedies:
+            lines.append(f"Wants {', '.join(triage.remedies)}")
+    return lines
+
+
+def _scores(history: Sequence[Turn]) -> dict[str, float]:
+    triage = history[-1].triage
+    scores = {
+        "confidence": triage.confidence,
+        "complaint": triage.complaint,
+        "sentiment": triage.sentiment_value,
+    }
+    if triage.severity in triage.severity_scores:
+        scores["severity"] = triage.severity_scores[triage.severity]
+    return {name: round(value, 3) for name, value in scores.items()}
+
+
+def _categories(history: Sequence[Turn]) -> list[Category]:
+    return [category for turn in reversed(history) for category in turn.triage.categories]
+
+
+def _raised(priority: Priority) -> Priority:
+    order = list(Priority)
+    return order[max(order.index(priority) - 1, 0)]

@@ -1,0 +1,261 @@
+"""Rasa 3.6 as a library: without TensorFlow, telemetry or Sentry, with quiet logs, quick to start.
+
+`prepare` must have been called before anything of Rasa is imported.
+"""
+
+import hashlib
+import importlib
+import io
+import logging
+import os
+import platform
+import re
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bot import rasa_imports
+from bot.conversation.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rasa.core.processor import MessageProcessor
+    from rasa.core.tracker_store import TrackerStore
+
+logger = logging.getLogger(__name__)
+
+DATA = "nlu_data"
+"""Where Rasa's commands look for training data, where Rasa itself would say `data`."""
+
+SERVING = ("rasa.core.processor", "rasa.core.policies.rule_policy", "rasa.core.nlg", "rasa_sdk.executor")
+"""The part of Rasa that every model needs to be served; imported without the packages that serving doesn't need."""
+
+MODEL_CODE = ("bot/nlu", "bot/policies")
+MODEL_LIBRARIES = ("rasa", "numpy", "scikit-learn", "scipy", "spacy", "onnxruntime", "tokenizers")
+"""What besides config, domain and data decides what a trained model is: our code and these packages."""
+
+OLD_STYLE: tuple[tuple[type[Warning], str], ...] = (
+    (UserWarning, "pkg_resources is deprecated"),
+    (DeprecationWarning, "Deprecated call to `pkg_resources"),
+    (DeprecationWarning, ".* deprecated - use "),
+    (DeprecationWarning, r"The ``declarative_base\(\)`` function"),
+    (DeprecationWarning, r"the load_module\(\) method is deprecated"),
+    (UserWarning, "Slot auto-fill has been removed in 3.0"),
+    # The component that finds answers here isn't derived from Rasa's, which needs TensorFlow.
+    (UserWarning, "You have defined training data with examples for training a response selector"),
+    # Rasa wants retrieval intents to be listed, and then finds them again in the training data.
+    (UserWarning, "The following duplicated intents have been found"),
+)
+"""Warnings about old code in Rasa and what it pins, which nobody here can act on: category, how the text begins."""
+
+_SETTINGS = {
+    "RASA_TELEMETRY_ENABLED": "false",
+    # The fingerprints of Rasa's training cache cover a component's class, not the modules that it is a thin layer of.
+    "RASA_MAX_CACHE_SIZE": "0",
+}
+_RASA_FILE = re.compile(r"^(nlu|stories|rules|responses|intents|entities|slots|forms|actions):", re.MULTILINE)
+_LOGGED = ("event", "event_info", "action_name", "filename", "url")
+"""What may be told of a log entry of Rasa's; the rest can hold a customer's words."""
+
+_prepared: set[str] = set()
+
+
+def prepare(serving: bool = True) -> None:
+    """Make Rasa importable. Costs nothing when done before.
+
+    Args:
+        serving: import the part that serves a model now, and slim; what is imported after that comes whole.
+    """
+    if "base" not in _prepared:
+        _prepared.add("base")
+        os.environ.update(_SETTINGS)
+        import numpy
+
+        if not hasattr(numpy, "VisibleDeprecationWarning"):
+            numpy.VisibleDeprecationWarning = numpy.exceptions.VisibleDeprecationWarning  # type: ignore[attr-defined]
+        rasa_imports.install()
+        _configure_logs()
+    if serving and "serving" not in _prepared:
+        _prepared.add("serving")
+        rasa_imports.install(rasa_imports.UNNEEDED)
+        try:
+            with _without_old_style_warnings():
+                for name in SERVING:
+                    importlib.import_module(name)
+        finally:
+            rasa_imports.install()
+
+
+def load_processor(model: Path, tracker_store: "TrackerStore", endpoints: Path | None = None) -> "MessageProcessor":
+    """Return a trained model, ready to take messages; custom actions run in this process unless `endpoints` differs.
+
+    Raises:
+        ConfigError: the model or the endpoints file can't be used.
+    """
+    prepare()
+    from rasa.core.lock_store import InMemoryLockStore
+    from rasa.core.nlg import NaturalLanguageGenerator
+    from rasa.shared.exceptions import RasaException
+    from rasa.utils.endpoints import read_endpoint_config
+
+    from bot.action_endpoint import action_endpoint
+    from bot.rasa_processor import Processor
+
+    file = str(endpoints) if endpoints and endpoints.exists() else None
+    try:
+        with _without_old_style_warnings():
+            nlg = read_endpoint_config(file, "nlg") if file else None
+            actions = action_endpoint(file)
+            processor = Processor(model, tracker_store, InMemoryLockStore(), NaturalLanguageGenerator(), actions)
+    except ConfigError:
+        raise
+    except (RasaException, OSError, EOFError, KeyError, ValueError, AttributeError, ImportError) as error:
+        raise ConfigError(f"the model {model} can't be loaded: {error}. Train again: frontdesk train") from error
+    processor.nlg = NaturalLanguageGenerator.create(nlg, processor.domain)
+    tracker_store.domain = processor.domain
+    return processor
+
+
+def train(out_dir: Path, config: Path, domain: Path, data: Path) -> Path:
+    """Train an assistant and return the model's file; one that was trained of the same inputs is not trained again.
+
+    Raises:
+        ConfigError: Rasa refused the files; the text is what it said.
+    """
+    model = out_dir / f"{model_digest(config, domain, data)}.tar.gz"
+    if model.exists():
+        return model
+    prepare()
+    from rasa.shared.exceptions import RasaException
+
+    said = io.StringIO()
+    out_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".training-", dir=out_dir) as folder:
+        try:
+            with _without_old_style_warnings(), _quiet(), redirect_stdout(said):
+                from rasa.model_training import train as train_with_rasa
+
+                result = train_with_rasa(str(domain), str(config), _rasa_files(data), folder, fixed_model_name="model")
+        except RasaException as error:
+            raise ConfigError(f"training failed: {error}") from error
+        except SystemExit as end:
+            raise ConfigError(f"training failed: {said.getvalue().strip()}") from end
+        if not result.model:
+            raise ConfigError(f"training failed: {said.getvalue().strip()}")
+        shutil.move(result.model, model)
+    return model
+
+
+def training_files(data: Path) -> list[Path]:
+    """Return the files under `data` that an assistant is trained of: all but the golden tests."""
+    files = sorted(file for file in data.rglob("*") if file.is_file() and "golden" not in file.relative_to(data).parts)
+    if not files:
+        raise ConfigError(f"there is no training data in {data}")
+    return files
+
+
+def _rasa_files(data: Path) -> list[str]:
+    """Return those training files that are Rasa's; the others are read by our own components."""
+    files = [file for file in training_files(data) if file.suffix in (".yml", ".yaml")]
+    return [str(file) for file in files if _RASA_FILE.search(file.read_text())]
+
+
+def model_digest(config: Path, domain: Path, data: Path) -> str:
+    """Return a name for what a model would be trained of: its files, our code, the libraries."""
+    root = Path(__file__).parent.parent
+    files = [config, *([domain] if domain.is_file() else sorted(domain.rglob("*.yml")))]
+    files += training_files(data)
+    files += [file for folder in MODEL_CODE for file in sorted((root / folder).rglob("*.py"))]
+    digest = hashlib.sha256(platform.python_version().encode())
+    for library in MODEL_LIBRARIES:
+        digest.update(f"{library}=={version(library)}\n".encode())
+    for file in files:
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise ConfigError(f"{file} can't be read: {error.strerror}") from error
+        digest.update(f"{file.name} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run Rasa's own command line (`frontdesk rasa …`) and return its exit code."""
+    prepare(serving=False)
+    for category, text in OLD_STYLE:
+        warnings.filterwarnings("ignore", text, category)
+    importlib.import_module("setuptools")  # sanic-cors wants the distutils that it brings
+    vars(importlib.import_module("rasa.shared.constants"))["DEFAULT_DATA_PATH"] = DATA
+    command_line: Any = importlib.import_module("rasa.__main__")
+    command_line.configure_structlog = _configure_logs
+    _act_like_the_worker()
+    sys.argv = ["frontdesk rasa", *argv]
+    try:
+        command_line.main()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
+
+
+def _act_like_the_worker() -> None:
+    """Let Rasa's commands, too, read payloads and run custom actions in their own process."""
+    import rasa.core.agent
+    from rasa.core.utils import AvailableEndpoints
+
+    from bot.action_endpoint import action_endpoint
+    from bot.rasa_processor import Processor
+
+    read = AvailableEndpoints.read_endpoints
+
+    def read_endpoints(file: str | None) -> Any:
+        endpoints = read(file)
+        endpoints.action = action_endpoint(file)
+        return endpoints
+
+    AvailableEndpoints.read_endpoints = read_endpoints
+    rasa.core.agent.MessageProcessor = Processor
+
+
+def _configure_logs(level: int | None = None) -> None:
+    """Send Rasa's log entries to the standard library's logging, from `level` up, without customers' words."""
+    import structlog
+
+    level = logging.WARNING if level is None else level
+    for name in ("rasa", "rasa_sdk"):
+        logging.getLogger(name).setLevel(level)
+    structlog.configure(
+        processors=[_without_words, structlog.stdlib.render_to_log_kwargs],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _without_words(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {"event": " ".join(f"{name}={entry[name]}" for name in _LOGGED if name in entry)}
+
+
+@contextmanager
+def _without_old_style_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        for category, text in OLD_STYLE:
+            warnings.filterwarnings("ignore", text, category)
+        yield
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Switch off Rasa's progress bars, which go by this variable."""
+    before = os.environ.get("LOG_LEVEL")
+    os.environ["LOG_LEVEL"] = "WARNING"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["LOG_LEVEL"]
+        else:
+            os.environ["LOG_LEVEL"] = before
