@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, create_engine, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 
-from bot.conversation.errors import ConfigError, Unavailable
+from bot.conversation.errors import BadInput, ConfigError, Unavailable
 
 MIGRATION_TIMEOUT_S = 600.0
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('frontdesk:migrate:' || current_schema(), 0))"
@@ -85,6 +85,7 @@ class Database:
 
         Raises:
             Unavailable: PostgreSQL does not answer, or not in time.
+            BadInput: a value that PostgreSQL can't hold, such as a NUL character.
         """
         with_session = AsyncSession(self.engine, expire_on_commit=False)
         try:
@@ -92,6 +93,8 @@ class Database:
                 yield session
         except (OperationalError, InterfaceError, PoolTimeoutError) as error:
             raise Unavailable("PostgreSQL does not answer") from error
+        except DataError as error:
+            raise BadInput("a value holds something that can't be stored, such as a NUL character") from error
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise Unavailable("the connection to PostgreSQL was lost") from error

@@ -21,7 +21,7 @@ from handoff.tables import ConversationRow, EpisodeRow, InstallationRow, TicketR
 
 logger = logging.getLogger(__name__)
 
-LOG_ID = "fd:log"
+LOG_ID = "fd:installation"
 """String: which conversation log this Redis holds; written by the projector, once."""
 AT_ONCE = 500
 
@@ -48,7 +48,6 @@ async def reconcile(session: AsyncSession, log: Log, offsets: Mapping[int, str])
         if not await log.redis.set(LOG_ID, secrets.token_hex(8), nx=True):
             await note_divergence(session, "PostgreSQL is new, but Redis was projected before", ())
         session.add(InstallationRow(name="log", value=await log.redis.get(LOG_ID)))
-        session.add(InstallationRow(name="partitions", value=str(log.partitions)))
         return []
     found = await log.redis.get(LOG_ID)
     if found != known.value:

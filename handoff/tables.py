@@ -95,7 +95,7 @@ class OffsetRow(Table):
 
 
 class InstallationRow(Table):
-    """A fact of the installation, by name: which conversation log (`log`), how many `partitions`."""
+    """A fact of the installation, by name: which conversation log (`log`); when Redis and PostgreSQL last differed (`diverged`)."""
 
     __tablename__ = "installation"
 
