@@ -11,6 +11,8 @@ from fpdf.enums import XPos, YPos
 
 from bot.conversation.errors import ConfigError
 from bot.conversation.events import Author
+from bot.conversation.ids import ConversationId
+from handoff.desk import Desk
 from handoff.views import ConversationView, MessageView, Moment, NoteView
 
 
@@ -36,6 +38,20 @@ MOMENTS = {
     "ticket_resolved": "the ticket was resolved",
     "returned_to_bot": "given back to the bot",
 }
+
+
+async def whole(desk: Desk, conversation: ConversationId) -> ConversationView:
+    """Return a conversation with every message ever said, however long it is.
+
+    Raises:
+        NotFound: nothing was ever said in it.
+    """
+    newest = page = await desk.conversation(conversation)
+    transcript, notes, moments = list(page.transcript), list(page.notes), list(page.moments)
+    while page.earlier is not None:
+        page = await desk.conversation(conversation, before=page.earlier)
+        transcript[:0], notes[:0], moments[:0] = page.transcript, page.notes, page.moments
+    return newest.model_copy(update={"transcript": transcript, "notes": notes, "moments": moments, "earlier": None})
 
 
 def render(conversation: ConversationView, form: Format, timezone: str) -> bytes:
