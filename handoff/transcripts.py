@@ -1,6 +1,7 @@
 """Transcripts of one conversation, as text, JSON or PDF."""
 
 import importlib.util
+import unicodedata
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -184,9 +185,17 @@ def _entry(page: FPDF, entry: MessageView | NoteView | Moment, when: datetime) -
 def _write(page: FPDF, text: str, size: float, bold: bool = False, colour: tuple[int, int, int] = (20, 20, 20)) -> None:
     page.set_font("body", style="B" if bold else "", size=size)
     page.set_text_color(*colour)
-    page.multi_cell(0, size * 0.5, _printable(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    page.multi_cell(0, size * 0.5, _printable(page, text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
 
-def _printable(text: str) -> str:
-    """Return the text without characters that no PDF font can show (the text and JSON forms keep them)."""
-    return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text)
+def _printable(page: FPDF, text: str) -> str:
+    """Return the text with the names of the characters that the font has no picture of, such as emoji."""
+    font = page.current_font
+    known = getattr(font, "cmap", {})
+    return "".join(char if char == "\n" or ord(char) in known else _named(char) for char in text.replace("\t", "    "))
+
+
+def _named(char: str) -> str:
+    if unicodedata.category(char) in ("Mn", "Cf", "Cc"):
+        return ""
+    return f"[{unicodedata.name(char, 'unknown character').lower()}]"
