@@ -1,0 +1,183 @@
+"""`frontdesk metrics` and `frontdesk transcript`: figures and transcripts of a running installation."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from bot.settings import Settings
+
+if TYPE_CHECKING:
+    from handoff.desk import Desk
+    from handoff.figures import FigureView
+
+Result = TypeVar("Result")
+
+
+class TableFormat(StrEnum):
+    """How figures are printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+class Group(StrEnum):
+    """What figures can be grouped by."""
+
+    CHANNEL = "channel"
+    INTENT = "intent"
+    REASON = "reason"
+    DAY = "day"
+
+
+class Written(StrEnum):
+    """How a transcript is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    PDF = "pdf"
+
+
+DataOption = Annotated[Path | None, typer.Option("--data", help="data folder of the installation")]
+
+
+def metrics(
+    since: Annotated[str, typer.Option(help="7d, 24h, 30m, 2w or a date such as 2026-11-01")] = "7d",
+    by: Annotated[Group | None, typer.Option(help="one set of figures for each group")] = None,
+    form: Annotated[TableFormat, typer.Option("--format", help="how to print them")] = TableFormat.TABLE,
+    episodes: Annotated[bool, typer.Option("--episodes", help="list the episodes behind each figure")] = False,
+    data: DataOption = None,
+) -> None:
+    """Print the figures of a period; docs/definitions.md says what each means."""
+    from bot.configuration import load
+    from bot.conversation.events import utc_now
+    from handoff.figures import Figures, Period, as_csv, parse_since, view
+    from handoff.metrics import By
+
+    settings = load({"data": data}).settings
+    now = utc_now()
+    period = Period(parse_since(since, now), now + timedelta(seconds=1))
+
+    async def report() -> "list[FigureView]":
+        from bot.cli.installation import database_url
+        from handoff.database import Database
+
+        database = Database(database_url(settings), settings.database.timeout_s)
+        try:
+            figures = Figures(database, settings.hours, settings.conversation.idle_s)
+            found = await figures.report(period, now, By(by.value) if by else None)
+        finally:
+            await database.close()
+        return [view(figure, episodes or form is not TableFormat.TABLE) for figure in found]
+
+    found = asyncio.run(report())
+    match form:
+        case TableFormat.CSV:
+            print(as_csv(found), end="")
+        case TableFormat.JSON:
+            print(json.dumps([figure.model_dump(mode="json") for figure in found], indent=2))
+        case TableFormat.TABLE:
+            _table(found, grouped=by is not None, episodes=episodes)
+
+
+def transcript(
+    conversation: Annotated[str, typer.Argument(help="its id, for example web:k3f9")],
+    form: Annotated[Written, typer.Option("--format", help="text, json or pdf")] = Written.TEXT,
+    out: Annotated[Path | None, typer.Option(help="file to write; none: print")] = None,
+    data: DataOption = None,
+) -> None:
+    """Print the whole transcript of a conversation."""
+    from bot.configuration import load
+    from bot.conversation.errors import ConfigError
+    from bot.conversation.ids import ConversationId
+    from handoff.transcripts import Format, render, whole
+
+    settings = load({"data": data}).settings
+
+    async def read(desk: "Desk") -> bytes:
+        told = await whole(desk, ConversationId(conversation))
+        return render(told, Format(form.value), settings.hours.timezone)
+
+    content = asyncio.run(_with_desk(settings, read))
+    if out:
+        try:
+            out.write_bytes(content)
+        except OSError as error:
+            raise ConfigError(f"{out} can't be written: {error.strerror}") from error
+    elif form is Written.PDF and sys.stdout.isatty():
+        raise ConfigError("a PDF can't be shown in a terminal; write it to a file with --out")
+    else:
+        sys.stdout.buffer.write(content)
+
+
+async def _with_desk(settings: Settings, work: Callable[["Desk"], Awaitable[Result]]) -> Result:
+    from bot.cli.installation import database_url, redis_url
+    from bot.conversation.connect import connect, open_log
+    from handoff.database import Database
+    from handoff.desk import Desk
+
+    redis = connect(redis_url(settings), settings.redis.timeout_s)
+    database = Database(database_url(settings), settings.database.timeout_s)
+    try:
+        return await work(Desk(await open_log(redis, settings.redis.partitions), database, settings))
+    finally:
+        await database.close()
+        await redis.aclose()
+
+
+def _table(figures: "list[FigureView]", grouped: bool, episodes: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    columns = (
+        (["group"] if grouped else []) + ["figure", "value", "of", "p90", "mean"] + (["episodes"] if episodes else [])
+    )
+    for column in columns:
+        left = column in ("group", "figure", "episodes")
+        table.add_column(column, justify="left" if left else "right", overflow="fold")
+    for figure in figures:
+        row = [figure.group] if grouped else []
+        row += [
+            figure.title,
+            _value(figure, figure.value),
+            _of(figure),
+            _value(figure, figure.p90),
+            _value(figure, figure.mean),
+        ]
+        table.add_row(*row, *([" ".join(figure.episodes or ())] if episodes else []))
+    Console().print(table)
+
+
+def _of(figure: "FigureView") -> str:
+    if figure.of is not None:
+        return f"{figure.count} of {figure.of}"
+    return f"{figure.count} measured" if figure.unit.value == "s" else ""
+
+
+def _value(figure: "FigureView", value: float | None) -> str:
+    if value is None:
+        return "–" if figure.unit.value != "count" else ""
+    if figure.unit.value == "pct":
+        return f"{value:.1f} %"
+    if figure.unit.value == "s":
+        return duration(value)
+    return f"{value:,.0f}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as people say it: 0.4 s, 12 s, 3 min 5 s, 2 h 10 min, 3 d 4 h."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for size, name, below, part in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            return f"{whole // size} {name} {whole % size // below} {part}"
+    return f"{whole} s"
