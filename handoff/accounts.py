@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.conversation.errors import BadInput, Conflict, NotFound
 from bot.conversation.events import utc_now
 from bot.conversation.ids import AgentId, new_id
+from handoff.credentials import TOKEN_PREFIX, Passwords, digest, new_token, one_time_password
 from handoff.database import Database
 from handoff.roles import Caller
-from handoff.credentials import TOKEN_PREFIX, Passwords, digest, new_token, one_time_password
 from handoff.tables import ApiTokenRow, AuditRow, PresenceRow, Role, SessionRow, UserRow
 from handoff.views import View
 

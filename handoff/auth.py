@@ -16,9 +16,9 @@ from bot.conversation.events import utc_now
 from bot.conversation.ids import AgentId
 from bot.settings import DeskSettings
 from handoff.accounts import audit, caller_of, end_sessions
+from handoff.credentials import TOKEN_PREFIX, Passwords, check_new_password, csrf_of, digest, new_token, same
 from handoff.database import Database
 from handoff.roles import Caller
-from handoff.credentials import TOKEN_PREFIX, Passwords, check_new_password, csrf_of, digest, new_token, same
 from handoff.tables import ApiTokenRow, SessionRow, SignInAttemptRow, UserRow
 
 COOKIE = "frontdesk_session"

@@ -95,7 +95,7 @@ class OffsetRow(Table):
 
 
 class InstallationRow(Table):
-    """A fact of the installation, by name: which conversation log (`log`); when Redis and PostgreSQL last differed (`diverged`)."""
+    """A fact of the installation: which conversation `log` it has, when Redis and PostgreSQL last `diverged`."""
 
     __tablename__ = "installation"
 

@@ -32,23 +32,23 @@ class Page(View, Generic[Item]):
 class TicketView(View):
     """A ticket as it stands now."""
 
-    id: TicketId
-    conversation: ConversationId
+    id: TicketId = Field(examples=["t01jd3k5zq8h2v7rnd"])
+    conversation: ConversationId = Field(examples=["telegram:4711"])
     episode: EpisodeId | None
-    channel: str
-    customer: str
-    customer_name: str
+    channel: str = Field(examples=["telegram"])
+    customer: str = Field(examples=["4711"])
+    customer_name: str = Field(examples=["Kim Lee"])
     seq: int = Field(description="the place of the handoff in the conversation's history")
     handoff: int = Field(description="1 for the conversation's first handoff, 2 for its second")
     state: TicketState
     reason: Reason
     priority: Priority
     skill: str
-    scores: dict[str, float]
-    facts: dict[str, str]
-    details: list[str]
+    scores: dict[str, float] = Field(examples=[{"complaint": 0.93}])
+    facts: dict[str, str] = Field(examples=[{"order_number": "LF-20481", "remedy": "refund"}])
+    details: list[str] = Field(examples=[["complaint 0.93, blame"]])
     assignee: AgentId | None
-    assignee_name: str
+    assignee_name: str = Field(examples=["Anna"])
     requested_at: datetime
     claimed_at: datetime | None
     first_agent_reply_at: datetime | None
@@ -63,14 +63,14 @@ class TicketView(View):
 class MessageView(View):
     """One thing said, what NLU says of it, and what became of it."""
 
-    id: MessageId
+    id: MessageId = Field(examples=["m01jd3k5zq8h2v7rnd"])
     seq: int = Field(description="its place in the conversation's history")
     at: datetime
     episode: EpisodeId | None
     author: Author
     author_name: str
     agent: AgentId | None
-    text: str
+    text: str = Field(examples=["Where is my parcel?"])
     button: str | None
     buttons: list[Button]
     attachments: list[Attachment]
