@@ -16,7 +16,7 @@ MIGRATION_TIMEOUT_S = 600.0
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('frontdesk:migrate:' || current_schema(), 0))"
 
 
-def database_url(url: str, timeout_s: float) -> URL:
+def engine_url(url: str, timeout_s: float) -> URL:
     """Return the address for SQLAlchemy: psycopg, times in UTC, and a limit on every statement.
 
     Raises:
@@ -42,7 +42,7 @@ def migrate(url: str) -> None:
     Raises:
         Unavailable: PostgreSQL does not answer.
     """
-    engine = create_engine(database_url(url, MIGRATION_TIMEOUT_S))
+    engine = create_engine(engine_url(url, MIGRATION_TIMEOUT_S))
     try:
         with engine.begin() as connection:
             connection.execute(text(_LOCK))
@@ -72,7 +72,7 @@ class Database:
     def __init__(self, url: str, timeout_s: float = 10.0, pool_size: int = 8) -> None:
         self.timeout_s = timeout_s
         self.engine = create_async_engine(
-            database_url(url, timeout_s),
+            engine_url(url, timeout_s),
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=timeout_s,

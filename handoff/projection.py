@@ -212,7 +212,7 @@ class Projection:
 
     def _settled(self, row: ConversationRow, event: MessageDelivered | MessageFailed | MessageDropped) -> None:
         message = self.messages.get((row.id, event.message))
-        if message is None or message.delivery == Delivery.DELIVERED:
+        if message is None or message.delivery in {None, Delivery.DELIVERED}:
             return
         match event:
             case MessageDelivered():

@@ -64,7 +64,7 @@ def hand_over(state: State, handoff: Handoff, now: datetime) -> Move:
         Conflict: it is not the bot's.
     """
     if not state.owned_by_bot:
-        raise Conflict(f"the conversation is with {state.owner} already")
+        raise Conflict(f"the conversation is with {state.owner_name or 'the queue'} already")
     ticket = TicketId(new_id("t"))
     new = _owned(state, QUEUE, "").model_copy(
         update={

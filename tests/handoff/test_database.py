@@ -1,0 +1,78 @@
+"""Connections and migrations."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, inspect, text
+
+from bot.conversation.errors import BadInput, ConfigError, Unavailable
+from bot.embedded.postgres import PostgresServer
+from handoff.database import Database, engine_url, migrate
+from handoff.tables import Table
+
+
+@pytest.fixture
+def empty_url(postgres_server: PostgresServer) -> str:
+    """The address of a schema without tables."""
+    engine = create_engine(postgres_server.url_of("postgres"))
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA IF EXISTS empty CASCADE"))
+        connection.execute(text("CREATE SCHEMA empty"))
+    engine.dispose()
+    return postgres_server.url_of("postgres") + "&options=-csearch_path%3Dempty"
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_models(database_url: str) -> None:
+    engine = create_engine(database_url)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
+    engine.dispose()
+
+
+def test_processes_that_start_together_migrate_once(empty_url: str) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(migrate, [empty_url] * 3))
+    engine = create_engine(empty_url)
+    assert set(Table.metadata.tables) < set(inspect(engine).get_table_names(schema="empty"))
+    engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["not an address", "mysql://localhost/x"])
+def test_an_address_that_is_no_postgresql_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"database\.url"):
+        engine_url(url, 1.0)
+
+
+def test_options_of_the_address_are_kept() -> None:
+    options = engine_url("postgresql://h/db?options=-csearch_path%3Dmine", 2.0).query["options"]
+    assert "search_path=mine" in options
+    assert "statement_timeout=2000" in options
+
+
+async def test_a_postgresql_that_is_away_is_unavailable() -> None:
+    database = Database("postgresql://frontdesk@127.0.0.1:9/none", timeout_s=1.0)
+    with pytest.raises(Unavailable):
+        async with database.session() as session:
+            await session.execute(text("SELECT 1"))
+    await database.close()
+
+
+def test_migrating_a_postgresql_that_is_away_is_unavailable() -> None:
+    with pytest.raises(Unavailable):
+        migrate("postgresql://frontdesk@127.0.0.1:9/none")
+
+
+async def test_a_slow_statement_is_ended(database_url: str) -> None:
+    database = Database(database_url, timeout_s=0.2)
+    with pytest.raises(Unavailable):
+        async with database.session() as session:
+            await session.execute(text("SELECT pg_sleep(5)"))
+    await database.close()
+
+
+async def test_text_that_postgresql_cannot_hold_is_bad_input(database: Database) -> None:
+    with pytest.raises(BadInput):
+        async with database.session() as session:
+            await session.execute(text("SELECT :word"), {"word": "a\0b"})
