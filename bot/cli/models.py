@@ -1,0 +1,26 @@
+"""Where the assistant's files and its trained models are; imports nothing of Rasa."""
+
+from pathlib import Path
+
+from bot.conversation.errors import ConfigError
+from bot.settings import Settings
+
+
+def check_files(settings: Settings) -> None:
+    """Make sure that the assistant's files are there.
+
+    Raises:
+        ConfigError: one is not.
+    """
+    assistant = settings.assistant
+    for name, path in (("config", assistant.config), ("domain", assistant.domain), ("data", assistant.data)):
+        if not path.exists():
+            raise ConfigError(
+                f"assistant.{name}: there is no {path} in {Path.cwd()}; run this in the project's folder, or set it"
+            )
+
+
+def newest_model(folder: Path) -> Path | None:
+    """Return the newest trained model in a folder, None if there is none."""
+    models = [(path.stat().st_mtime, path) for path in folder.glob("*.tar.gz") if path.is_file()]
+    return max(models)[1] if models else None

@@ -1,0 +1,88 @@
+"""`frontdesk outbox …`: what waits to be delivered, and what could not be."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from rich.console import Console
+from rich.table import Table
+
+from bot.cli import process
+from bot.cli.installation import redis_url
+from bot.conversation.ids import MessageId
+from bot.conversation.outbox import Outbox
+from bot.settings import Settings
+
+Result = TypeVar("Result")
+
+
+def show(settings: Settings, text: bool) -> None:
+    """Print what lies in the outbox and the dead letters; what they say only if asked."""
+
+    async def read(outbox: Outbox) -> list[tuple[str, ...]]:
+        rows: list[tuple[str, ...]] = []
+        for waiting in await outbox.waiting():
+            message, progress = waiting.entry.outbound, waiting.progress
+            rows.append((message.message, message.conversation, "waiting", str(progress.tries), progress.error))
+            if text:
+                rows[-1] += (message.text,)
+        for letter in await outbox.dead():
+            message = letter.outbound
+            rows.append((message.message, message.conversation, "dead", str(letter.tries), letter.error))
+            if text:
+                rows[-1] += (message.text,)
+        return rows
+
+    rows = _with_outbox(settings, read)
+    if not rows:
+        print("nothing waits and nothing failed")
+        return
+    table = Table(*("message", "conversation", "state", "tries", "error"), box=None, pad_edge=False)
+    if text:
+        table.add_column("text")
+    for row in rows:
+        table.add_row(*row)
+    Console(markup=False, highlight=False).print(table)
+
+
+def retry(settings: Settings, messages: Sequence[str]) -> None:
+    """Put dead letters back into the outbox.
+
+    Raises:
+        NotFound: there is no such dead letter.
+    """
+    for message in _each(settings, messages, lambda outbox, message: outbox.retry(message)):
+        print(f"{message} will be tried again")
+
+
+def drop(settings: Settings, messages: Sequence[str]) -> None:
+    """Give dead letters up.
+
+    Raises:
+        NotFound: there is no such dead letter.
+    """
+    for message in _each(settings, messages, lambda outbox, message: outbox.drop(message)):
+        print(f"{message} is given up")
+
+
+def _each(
+    settings: Settings, messages: Sequence[str], act: Callable[[Outbox, MessageId], Awaitable[None]]
+) -> list[MessageId]:
+    async def work(outbox: Outbox) -> list[MessageId]:
+        if list(messages) == ["all"]:
+            chosen = [letter.outbound.message for letter in await outbox.dead()]
+        else:
+            chosen = [MessageId(message) for message in messages]
+        for message in chosen:
+            await act(outbox, message)
+        return chosen
+
+    return _with_outbox(settings, work)
+
+
+def _with_outbox(settings: Settings, work: Callable[[Outbox], Awaitable[Result]]) -> Result:
+    async def run() -> Result:
+        async with process.conversation_log(redis_url(settings), settings) as log:
+            return await work(Outbox(log))
+
+    return asyncio.run(run())

@@ -1,0 +1,59 @@
+"""What `frontdesk up` shows: spinners on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import Progress as Bars
+from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+
+class Progress:
+    """Steps of a start, some side by side."""
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        self._console = Console(file=out or sys.stdout, highlight=False, soft_wrap=True)
+        self._bars: Bars | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._began: dict[str, float] = {}
+        if self._console.is_terminal:
+            columns = (SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description}"), TimeElapsedColumn())
+            self._bars = Bars(*columns, console=self._console)
+            self._bars.start()
+
+    def begin(self, step: str, what: str) -> None:
+        """Show that a step has begun, or what it does now."""
+        self._began.setdefault(step, time.monotonic())
+        if self._bars is None:
+            self._console.print(f"{step}: {what}", markup=False)
+        elif step in self._tasks:
+            self._bars.update(self._tasks[step], description=f"{step}: {what}")
+        else:
+            self._tasks[step] = self._bars.add_task(f"{step}: {what}", total=1)
+
+    def done(self, step: str, what: str = "ready") -> None:
+        """Show that a step is done."""
+        if self._bars is not None and step in self._tasks:
+            self._bars.update(self._tasks[step], description=f"{step}: {what}", completed=1)
+        else:
+            took_s = time.monotonic() - self._began.get(step, time.monotonic())
+            self._console.print(f"{step}: {what} ({took_s:.1f} s)", markup=False)
+
+    def say(self, text: str) -> None:
+        """Print a line of its own."""
+        self._console.print(text, markup=False)
+
+    def end(self) -> None:
+        """Stop moving; what was shown stays."""
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+
+
+def waiting(what: str, out: TextIO | None = None) -> Callable[[], None]:
+    """Show that something is being done, and return what ends the show; for commands with one step."""
+    progress = Progress(out)
+    progress.begin("frontdesk", what)
+    return progress.end

@@ -1,0 +1,46 @@
+"""The worker process: the conversation log and a trained assistant, put together."""
+
+import asyncio
+from pathlib import Path
+
+from bot.cli import process
+from bot.cli.installation import redis_url
+from bot.cli.models import newest_model
+from bot.conversation.errors import ConfigError
+from bot.settings import Settings
+from bot.turns import Assists
+
+
+def main(settings: Settings, ready_fd: int | None = None) -> None:
+    """Run a worker until it is told to stop.
+
+    Raises:
+        ConfigError: there is no model, or it can't be used.
+        Unavailable: Redis does not answer.
+    """
+    process.begin(settings, "worker")
+    reporter = process.Reporter(ready_fd)
+    url = redis_url(settings)
+    model = newest_model(settings.assistant.models)
+    if model is None:
+        raise ConfigError(f"there is no trained assistant in {settings.assistant.models}; make one: frontdesk train")
+    reporter.status("loading the assistant")
+    assistant = _load(model, settings.assistant.endpoints)
+
+    from bot.worker import Worker
+
+    async def work(stop: asyncio.Event) -> None:
+        async with process.conversation_log(url, settings) as log:
+            worker = Worker(log, assistant, settings)
+            reporter.ready()
+            await worker.run(stop)
+
+    process.run(work)
+
+
+def _load(model: Path, endpoints: Path) -> Assists:
+    from bot.assistant import Assistant
+    from bot.rasa_runtime import load_processor
+    from bot.tracker_store import LogTrackerStore
+
+    return Assistant(load_processor(model, LogTrackerStore(), endpoints), model.name.removesuffix(".tar.gz"))
