@@ -11,7 +11,6 @@ import os
 import platform
 import re
 import shutil
-import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, MutableMapping, Sequence
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-DATA = "nlu_data"
-"""Where Rasa's commands look for training data, where Rasa itself would say `data`."""
-
 SERVING = ("rasa.core.processor", "rasa.core.policies.rule_policy", "rasa.core.nlg", "rasa_sdk.executor")
 """The part of Rasa that every model needs to be served; imported without the packages that serving doesn't need."""
 
@@ -43,6 +39,8 @@ OLD_STYLE: tuple[tuple[type[Warning], str], ...] = (
     (UserWarning, "pkg_resources is deprecated"),
     (DeprecationWarning, "Deprecated call to `pkg_resources"),
     (DeprecationWarning, ".* deprecated - use "),
+    (DeprecationWarning, "Nesting argument groups is deprecated"),
+    (DeprecationWarning, "Use of .. or absolute path in a resource path is not allowed"),
     (DeprecationWarning, r"The ``declarative_base\(\)`` function"),
     (DeprecationWarning, r"the load_module\(\) method is deprecated"),
     (UserWarning, "Slot auto-fill has been removed in 3.0"),
@@ -70,6 +68,7 @@ def prepare(serving: bool = True) -> None:
 
     Args:
         serving: import the part that serves a model now, and slim; what is imported after that comes whole.
+            Otherwise all of Rasa comes whole in this process.
     """
     if "base" not in _prepared:
         _prepared.add("base")
@@ -79,9 +78,11 @@ def prepare(serving: bool = True) -> None:
         if not hasattr(numpy, "VisibleDeprecationWarning"):
             numpy.VisibleDeprecationWarning = numpy.exceptions.VisibleDeprecationWarning  # type: ignore[attr-defined]
         rasa_imports.install()
-        _configure_logs()
-    if serving and "serving" not in _prepared:
+        configure_logs()
+    if "serving" not in _prepared:
         _prepared.add("serving")
+        if not serving:
+            return
         rasa_imports.install(rasa_imports.UNNEEDED)
         try:
             with _without_old_style_warnings():
@@ -185,42 +186,12 @@ def model_digest(config: Path, domain: Path, data: Path) -> str:
 
 def main(argv: Sequence[str]) -> int:
     """Run Rasa's own command line (`frontdesk rasa …`) and return its exit code."""
-    prepare(serving=False)
-    for category, text in OLD_STYLE:
-        warnings.filterwarnings("ignore", text, category)
-    importlib.import_module("setuptools")  # sanic-cors wants the distutils that it brings
-    vars(importlib.import_module("rasa.shared.constants"))["DEFAULT_DATA_PATH"] = DATA
-    command_line: Any = importlib.import_module("rasa.__main__")
-    command_line.configure_structlog = _configure_logs
-    _act_like_the_worker()
-    sys.argv = ["frontdesk rasa", *argv]
-    try:
-        command_line.main()
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
-    return 0
+    from bot.rasa_commands import run
+
+    return run(argv)
 
 
-def _act_like_the_worker() -> None:
-    """Let Rasa's commands, too, read payloads and run custom actions in their own process."""
-    import rasa.core.agent
-    from rasa.core.utils import AvailableEndpoints
-
-    from bot.action_endpoint import action_endpoint
-    from bot.rasa_processor import Processor
-
-    read = AvailableEndpoints.read_endpoints
-
-    def read_endpoints(file: str | None) -> Any:
-        endpoints = read(file)
-        endpoints.action = action_endpoint(file)
-        return endpoints
-
-    AvailableEndpoints.read_endpoints = read_endpoints
-    rasa.core.agent.MessageProcessor = Processor
-
-
-def _configure_logs(level: int | None = None) -> None:
+def configure_logs(level: int | None = None) -> None:
     """Send Rasa's log entries to the standard library's logging, from `level` up, without customers' words."""
     import structlog
 
