@@ -85,7 +85,11 @@ class WebSettings(_Section):
     port: int = Field(8080, ge=0, le=65535, description="port to listen on")
     public_url: HttpUrl | None = Field(None, description="address under which customers and platforms reach it, https")
     allowed_origins: tuple[str, ...] = Field((), description="sites that may embed the chat; none: any site may")
-    max_body_bytes: int = Field(256 * 1024, ge=1024, description="largest request body that is accepted")
+    max_body_bytes: int = Field(
+        1_300_000,
+        ge=1024,
+        description="largest request body that is accepted; 100,000 characters as JSON escapes need 1.2 MB",
+    )
     rate_per_minute: int = Field(600, ge=1, description="API requests a token may make in a minute")
     chat_rate_per_minute: int = Field(60, ge=1, description="messages one web-chat customer may send in a minute")
 
