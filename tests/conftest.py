@@ -15,9 +15,7 @@ from bot.conversation.log import Log
 from bot.embedded.postgres import DATABASE, PostgresServer
 from bot.embedded.redis import RedisServer
 from bot.embedded.server import socket_folder
-
-ROOT = Path(__file__).parent.parent
-"""The folder of the project."""
+from tests.running import ROOT, Installation, frontdesk
 
 _numbers = itertools.count(1)
 
@@ -94,6 +92,26 @@ def database_url(postgres_server: PostgresServer, template_database: str) -> Ite
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one trained model of the shipped assistant; trained anew only when its inputs changed."""
+    cache = ROOT / "build" / "test-models"
+    done = frontdesk("train", timeout_s=300, FRONTDESK_ASSISTANT__MODELS=str(cache))
+    assert done.returncode == 0, done.stderr
+    model = (ROOT / done.stdout.strip()).resolve()
+    folder = tmp_path_factory.mktemp("models")
+    (folder / model.name).symlink_to(model)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[Installation]:
+    """A running installation, one for all tests: leave it running, and use customers of your own."""
+    data = tmp_path_factory.mktemp("installation") / "data"
+    with Installation(data, FRONTDESK_ASSISTANT__MODELS=str(models)) as running:
+        yield running
+
+
 async def eventually(condition, what: str = "the condition", timeout_s: float = 10.0):
     """Wait until `condition` (a plain or async function) gives something true, and return that."""
     deadline = asyncio.get_running_loop().time() + timeout_s
@@ -105,3 +123,12 @@ async def eventually(condition, what: str = "the condition", timeout_s: float = 
             return value
         assert asyncio.get_running_loop().time() < deadline, f"{what} did not come true in {timeout_s} s"
         await asyncio.sleep(0.01)
+
+
+@pytest.fixture(scope="session")
+def trained_model() -> Path:
+    """The shipped assistant's model; trained again only when its data, configuration or code changed."""
+    from bot.rasa_runtime import train
+
+    models = ROOT / "build" / "test-models"
+    return train(models, ROOT / "config.yml", ROOT / "domain.yml", ROOT / "nlu_data")

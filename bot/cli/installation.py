@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bot.conversation.errors import ConfigError
 from bot.embedded.server import private_folder
@@ -140,6 +141,14 @@ def address_of(host: str, port: int) -> str:
     if host in ("", "0.0.0.0", "::"):  # noqa: S104  compared, not opened
         host = "127.0.0.1"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def place_of(url: str) -> str:
+    """Return host and port or the socket of an address, for people: never its password."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return parts.path
+    return f"{parts.hostname or 'this machine'}{f':{parts.port}' if parts.port else ''}"
 
 
 def _running(settings: Settings, variable: str) -> Runtime:

@@ -7,12 +7,12 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from bot import logs
+from bot.cli.installation import place_of
 from bot.conversation.connect import connect, open_log
 from bot.conversation.errors import ConfigError, Unavailable
 from bot.conversation.log import Log
@@ -101,11 +101,3 @@ async def _wait_for(redis: Redis, url: str) -> None:
             await asyncio.sleep(0.1)
         else:
             return
-
-
-def place_of(url: str) -> str:
-    """Return host and port or the socket of an address, for people: never its password."""
-    parts = urlsplit(url)
-    if parts.scheme == "unix":
-        return parts.path
-    return f"{parts.hostname or 'this machine'}{f':{parts.port}' if parts.port else ''}"

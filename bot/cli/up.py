@@ -7,9 +7,10 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from urllib.parse import unquote, urlsplit
 
 from bot.cli import installation
-from bot.cli.installation import Runtime
+from bot.cli.installation import Runtime, place_of
 from bot.cli.models import check_files, newest_model
 from bot.cli.progress import Progress
 from bot.cli.supervisor import CONFIG_EXIT, Child, State, Supervisor
@@ -47,6 +48,7 @@ class Up:
             Unavailable: something did not start.
         """
         check_files(self._settings)
+        check_services(self._settings)
         host, port = self._settings.web.host, self._settings.web.port
         with (
             _signals(self._on_signal),
@@ -178,6 +180,27 @@ class Up:
 
     def _on_signal(self, *_: object) -> None:
         self._stops += 1
+
+
+def check_services(settings: Settings) -> None:
+    """Make sure that Redis and PostgreSQL of one's own can be reached, before anything is started.
+
+    Raises:
+        Unavailable: one does not answer.
+    """
+    for name, secret, port in (("Redis", settings.redis.url, 6379), ("PostgreSQL", settings.database.url, 5432)):
+        if secret is None:
+            continue
+        url = secret.get_secret_value()
+        parts = urlsplit(url)
+        try:
+            if parts.scheme == "unix":
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.connect(unquote(parts.path))
+            elif parts.hostname and "," not in parts.netloc:
+                socket.create_connection((parts.hostname, parts.port or port), timeout=5).close()
+        except (OSError, ValueError):
+            raise Unavailable(f"{name} at {place_of(url)} does not answer") from None
 
 
 def _child_of(server: Server) -> Child:

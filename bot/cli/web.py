@@ -20,7 +20,7 @@ from bot.channels.rest import Authorise
 from bot.channels.rest import create_router as create_message_router
 from bot.cli import process
 from bot.cli.http import BodyLimit, SecurityHeaders, add_error_table
-from bot.cli.installation import address_of, database_url, listen, redis_url
+from bot.cli.installation import address_of, database_url, listen, place_of, redis_url
 from bot.conversation.connect import connect
 from bot.conversation.errors import Unavailable
 from bot.conversation.log import Log
@@ -131,7 +131,7 @@ class Web:
                 await asyncio.to_thread(migrate, self._database_address)
             except Unavailable as error:
                 if asyncio.get_running_loop().time() > deadline:
-                    place = process.place_of(self._database_address)
+                    place = place_of(self._database_address)
                     raise Unavailable(f"PostgreSQL at {place} does not answer") from error
                 await asyncio.sleep(0.1)
             else:

@@ -93,6 +93,8 @@ class PostgresServer(Server):
         (self.folder / "frontdesk.conf").write_text(CONFIG + ("" if self.durable else FAST), encoding="utf-8")
         self._give(self.folder / "frontdesk.conf", self.sockets)
         self._forget_strange_pid()
+        if not self.password_file.exists():
+            self._set_password()
 
     def command(self) -> list[str]:
         """Return the command line of the server."""
@@ -118,10 +120,7 @@ class PostgresServer(Server):
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
         private_folder(fresh)
-        password = fresh.with_name(fresh.name + ".password")
-        password.unlink(missing_ok=True)
-        password.touch(0o600)
-        password.write_text(secrets.token_urlsafe(24) + "\n", encoding="utf-8")
+        password = self._new_password()
         self._give(fresh, password)
         self._run(
             str(bin_folder / "initdb"),
@@ -132,14 +131,32 @@ class PostgresServer(Server):
         )
         with (fresh / "postgresql.conf").open("a", encoding="utf-8") as config:
             config.write("include_if_exists = 'frontdesk.conf'\n")
-        self._run(
-            str(bin_folder / "postgres"),
-            *("--single", "-D", str(fresh), "template1"),
-            text=f"CREATE DATABASE {DATABASE};\n",
-        )
-        password.replace(self.password_file)
-        self._take(self.password_file)
+        self._execute(fresh, f"CREATE DATABASE {DATABASE};\n")
+        self._keep_password(password)
         fresh.replace(self.folder)
+
+    def _set_password(self) -> None:
+        # The file can be lost with a backup that was restored in part; who owns the folder may set another.
+        password = self._new_password()
+        text = password.read_text(encoding="utf-8").strip()
+        self._execute(self.folder, f"ALTER ROLE frontdesk PASSWORD '{text}';\n")
+        self._keep_password(password)
+
+    def _new_password(self) -> Path:
+        path = self.password_file.with_name(self.password_file.name + ".new")
+        path.unlink(missing_ok=True)
+        path.touch(0o600)
+        path.write_text(secrets.token_urlsafe(24) + "\n", encoding="utf-8")
+        return path
+
+    def _keep_password(self, path: Path) -> None:
+        if os.geteuid() == 0:
+            os.chown(path, 0, 0)
+        path.replace(self.password_file)
+
+    def _execute(self, folder: Path, statement: str) -> None:
+        program = str(postgres_folder() / "postgres")
+        self._run(program, "--single", "-D", str(folder), "template1", text=statement)
 
     def _run(self, *command: str, text: str = "") -> None:
         done = subprocess.run(  # noqa: S603
@@ -183,10 +200,6 @@ class PostgresServer(Server):
             return
         for path in paths:
             os.chown(path, account.pw_uid, account.pw_gid)
-
-    def _take(self, path: Path) -> None:
-        if os.geteuid() == 0:
-            os.chown(path, 0, 0)
 
     def _forget_strange_pid(self) -> None:
         # After a restart of the machine or container another program may have the number in the pid file,

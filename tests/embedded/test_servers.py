@@ -82,6 +82,15 @@ def test_postgres_starts_when_another_program_has_its_old_number(folder):
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
+def test_a_lost_password_file_is_made_anew(folder):
+    with postgres_at(folder) as server:
+        old = server.url
+    server.password_file.unlink()
+    with server, psycopg.connect(plain(server.url)) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    assert server.url != old
+
+
 def test_postgres_of_another_version_is_refused(folder):
     (folder / "postgres").mkdir(parents=True)
     (folder / "postgres" / "PG_VERSION").write_text("13\n")
