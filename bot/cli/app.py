@@ -112,6 +112,15 @@ def config(
         show(load({"data": data}))
 
 
+@app.command()
+def doctor(data: DataOption = None) -> None:
+    """Compare the conversation log in Redis with PostgreSQL and say what differs."""
+    from bot.cli.doctor import main
+    from bot.configuration import load
+
+    main(load({"data": data}).settings)
+
+
 @user.command("add")
 def user_add(
     name: Annotated[str, typer.Argument(help="name to sign in with")],

@@ -1,0 +1,32 @@
+"""`frontdesk doctor`: compares Redis and PostgreSQL."""
+
+import asyncio
+
+from bot.cli import process
+from bot.cli.installation import database_url, redis_url
+from bot.conversation.errors import Conflict
+from bot.settings import Settings
+
+
+def main(settings: Settings) -> None:
+    """Print what was found.
+
+    Raises:
+        Conflict: something is wrong.
+    """
+    from handoff.database import Database
+    from handoff.doctor import Finding, examine
+
+    async def look() -> list[Finding]:
+        database = Database(database_url(settings), settings.database.timeout_s)
+        try:
+            async with process.conversation_log(redis_url(settings), settings) as log:
+                return await examine(log, database)
+        finally:
+            await database.close()
+
+    findings = asyncio.run(look())
+    for finding in findings:
+        print(f"{'WRONG' if finding.wrong else 'ok':6}{finding.what}")
+    if any(finding.wrong for finding in findings):
+        raise Conflict("Redis and PostgreSQL need a look; docs/operations.md says what to do")
