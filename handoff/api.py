@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 
-from bot.conversation.errors import NotSignedIn
+from bot.conversation.errors import Forbidden, NotSignedIn
 from bot.conversation.events import Outcome, Priority, Reason
 from bot.conversation.ids import AgentId, ConversationId, TicketId
 from bot.conversation.ownership import Agent
@@ -16,7 +16,7 @@ from handoff.accounts import Accounts
 from handoff.auth import Auth
 from handoff.desk import MAX_MESSAGE_ID_CHARS, MESSAGES, Desk
 from handoff.lists import MAX_LIMIT, OPEN, ConversationFilters, TicketFilters
-from handoff.roles import Caller, Right
+from handoff.roles import RIGHTS, Caller, Right
 from handoff.tables import TicketState
 from handoff.views import ConversationSummary, ConversationView, MessageView, NoteView, Page, TicketView
 
@@ -132,7 +132,8 @@ def create_router(desk: Desk, auth: Auth, accounts: Accounts, admit: Admit | Non
             return caller.agent
         caller.require(Right.SUPERVISE)
         user = await accounts.find(body.agent)
-        user.require(Right.SERVE)
+        if Right.SERVE not in RIGHTS[user.role]:  # a user who has never signed in may be acted for
+            raise Forbidden(f"{user.name} has no right to {Right.SERVE}")
         return user.agent
 
     _add_ticket_routes(router, desk, reader, server, acting)

@@ -109,7 +109,7 @@ class Auth:
             row = await session.get_one(UserRow, user.id)
             row.signed_in_at = self._now()
             row.password_hash = new_hash or row.password_hash
-            await session.execute(update(SignInAttemptRow).where(SignInAttemptRow.id == attempt).values(outcome=_OK))
+            await _passed(session, attempt)
             await session.execute(delete(SessionRow).where(SessionRow.expires_at <= self._now()))
             audit(session, self._now(), row.id, "signed_in", address=address[:MAX_CLIENT_CHARS])
             return self._begin_session(session, row, address, browser)
@@ -132,7 +132,7 @@ class Auth:
         """
         async with self._database.session() as session:
             user = await self._session_user(session, token)
-        _, locked, _ = await self._admit(user.name, "")
+        attempt, locked, _ = await self._admit(user.name, "")
         if not await self._passwords.fits(None if locked else user.password_hash, old):
             raise BadInput("the old password is wrong")
         check_new_password(new, user.name)
@@ -145,7 +145,7 @@ class Auth:
             address, browser = held.address, held.browser
             row.password_hash, row.must_change, row.password_changed_at = password_hash, False, self._now()
             await end_sessions(session, row.id)
-            session.add(SignInAttemptRow(at=self._now(), name=digest(row.name), outcome=_OK))
+            await _passed(session, attempt)
             audit(session, self._now(), row.id, "password_changed")
             return self._begin_session(session, row, address, browser)
 
@@ -243,3 +243,7 @@ class Auth:
             )
         )
         return SignedIn(token, csrf_of(token), caller_of(user), expires_at)
+
+
+async def _passed(session: AsyncSession, attempt: int) -> None:
+    await session.execute(update(SignInAttemptRow).where(SignInAttemptRow.id == attempt).values(outcome=_OK))

@@ -25,8 +25,8 @@ class Passwords:
     Source: RFC 9106, second recommended option: 3 passes, 64 MiB, 4 lanes.
     """
 
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher()
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._nobody = ""
 
