@@ -17,7 +17,7 @@ from jsonschema.validators import validator_for  # type: ignore[import-untyped]
 
 from bot.conversation.errors import BadInput, ConfigError
 from bot.conversation.events import Priority, Reason
-from bot.rasa_runtime import prepare
+from bot.rasa_runtime import prepare, tolerating_old_style
 
 prepare()
 
@@ -109,7 +109,8 @@ class RemoteActions(GuardedEndpoint):
 
 def action_endpoint(endpoints: str | None) -> EndpointConfig:
     """Return where actions run according to an endpoints file."""
-    named = read_endpoint_config(endpoints, "action_endpoint") if endpoints else None
+    with tolerating_old_style():
+        named = read_endpoint_config(endpoints, "action_endpoint") if endpoints else None
     if named is None or not named.url:
         return LocalActions()
     remote = RemoteActions()

@@ -115,17 +115,26 @@ def _is_import(frame: FrameType | None) -> bool:
     return False
 
 
+def config_error(text: str) -> ConfigError:
+    """Return an error that Rasa passes on unchanged, because it takes it for one of its own about config.yml."""
+    from rasa.shared.exceptions import InvalidConfigException
+
+    return type("ConfigError", (ConfigError, InvalidConfigException), {})(text)
+
+
 def _refusal(name: str, frame: FrameType) -> ConfigError:
     component = _component(frame)
     package = name.partition(".")[0]
     if package in ABSENT:
-        return ConfigError(
+        return config_error(
             f"{component} needs TensorFlow ({name}), which Frontdesk does without. "
             f"Replace it in config.yml, for example by the components of bot/nlu, and train again."
         )
     if package in REFUSED:
-        return ConfigError(f"{component} wants to report to an outside service ({name}); Frontdesk doesn't allow that.")
-    return ConfigError(
+        return config_error(
+            f"{component} wants to report to an outside service ({name}); Frontdesk doesn't allow that."
+        )
+    return config_error(
         f"{component} needs {name}, which is not loaded in a process that only serves a model. "
         f"Use `frontdesk rasa` for it, or remove it from config.yml or endpoints.yml."
     )

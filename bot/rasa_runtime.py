@@ -85,7 +85,7 @@ def prepare(serving: bool = True) -> None:
             return
         rasa_imports.install(rasa_imports.UNNEEDED)
         try:
-            with _without_old_style_warnings():
+            with tolerating_old_style():
                 for name in SERVING:
                     importlib.import_module(name)
         finally:
@@ -101,7 +101,6 @@ def load_processor(model: Path, tracker_store: "TrackerStore", endpoints: Path |
     prepare()
     from rasa.core.lock_store import InMemoryLockStore
     from rasa.core.nlg import NaturalLanguageGenerator
-    from rasa.shared.exceptions import RasaException
     from rasa.utils.endpoints import read_endpoint_config
 
     from bot.action_endpoint import action_endpoint
@@ -109,14 +108,23 @@ def load_processor(model: Path, tracker_store: "TrackerStore", endpoints: Path |
 
     file = str(endpoints) if endpoints and endpoints.exists() else None
     try:
-        with _without_old_style_warnings():
+        with tolerating_old_style():
             nlg = read_endpoint_config(file, "nlg") if file else None
             actions = action_endpoint(file)
             processor = Processor(model, tracker_store, InMemoryLockStore(), NaturalLanguageGenerator(), actions)
-    except ConfigError:
-        raise
-    except (RasaException, OSError, EOFError, KeyError, ValueError, AttributeError, ImportError) as error:
-        raise ConfigError(f"the model {model} can't be loaded: {error}. Train again: frontdesk train") from error
+    except (
+        ConfigError,
+        *_rasa_errors(),
+        OSError,
+        EOFError,
+        KeyError,
+        ValueError,
+        AttributeError,
+        ImportError,
+    ) as error:
+        raise ConfigError(
+            f"the model {model} can't be loaded: {_told(error)} (`frontdesk train` makes a new one)"
+        ) from error
     processor.nlg = NaturalLanguageGenerator.create(nlg, processor.domain)
     tracker_store.domain = processor.domain
     return processor
@@ -132,24 +140,39 @@ def train(out_dir: Path, config: Path, domain: Path, data: Path) -> Path:
     if model.exists():
         return model
     prepare()
-    from rasa.shared.exceptions import RasaException
-
     said = io.StringIO()
     out_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".training-", dir=out_dir) as folder:
         try:
-            with _without_old_style_warnings(), _quiet(), redirect_stdout(said):
+            with tolerating_old_style(), _quiet(), redirect_stdout(said):
                 from rasa.model_training import train as train_with_rasa
 
                 result = train_with_rasa(str(domain), str(config), _rasa_files(data), folder, fixed_model_name="model")
-        except RasaException as error:
-            raise ConfigError(f"training failed: {error}") from error
+        except (ConfigError, *_rasa_errors()) as error:
+            raise ConfigError(f"training failed: {_told(error)}") from error
         except SystemExit as end:
             raise ConfigError(f"training failed: {said.getvalue().strip()}") from end
         if not result.model:
             raise ConfigError(f"training failed: {said.getvalue().strip()}")
         shutil.move(result.model, model)
     return model
+
+
+def _rasa_errors() -> tuple[type[Exception], ...]:
+    """Return what Rasa raises on purpose."""
+    from rasa.engine import exceptions
+    from rasa.shared.exceptions import RasaException
+
+    graph = (exceptions.GraphRunError, exceptions.GraphComponentException, exceptions.GraphSchemaException)
+    return (RasaException, *graph, exceptions.GraphSchemaValidationException)
+
+
+def _told(error: BaseException) -> str:
+    """Return the text of an error with that of its cause: Rasa's own often says no more than where it happened."""
+    causes = [error]
+    while causes[-1].__cause__ is not None:
+        causes.append(causes[-1].__cause__)
+    return " ".join(" ".join(str(cause).split()) or type(cause).__name__ for cause in (error, *causes[1:][-1:]))
 
 
 def training_files(data: Path) -> list[Path]:
@@ -211,7 +234,8 @@ def _without_words(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableM
 
 
 @contextmanager
-def _without_old_style_warnings() -> Iterator[None]:
+def tolerating_old_style() -> Iterator[None]:
+    """Leave out the warnings of `OLD_STYLE`, and no others."""
     with warnings.catch_warnings():
         for category, text in OLD_STYLE:
             warnings.filterwarnings("ignore", text, category)

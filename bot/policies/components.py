@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
-from bot.conversation.errors import ConfigError
 from bot.conversation.events import Priority, Reason
 from bot.conversation.triage import Category, Severity, Triage, Urgency
 from bot.policies.escalation import Decision, Step, Thresholds, Turn, decide
+from bot.rasa_imports import config_error
 from bot.rasa_runtime import prepare
 
 prepare()
@@ -180,7 +180,7 @@ def thresholds_of(config: Mapping[str, Any]) -> Thresholds:
             else:
                 values[name] = type(getattr(Thresholds(), name))(value)
         except (AttributeError, TypeError, ValueError) as error:
-            raise ConfigError(f"config.yml, EscalationPolicy, {name}: {error}") from error
+            raise config_error(f"config.yml, EscalationPolicy, {name}: {error}") from error
     if "complaint_priority" in values:
         values["complaint_priority"] = {**Thresholds().complaint_priority, **values["complaint_priority"]}
     return Thresholds(**values)
