@@ -119,7 +119,8 @@ def config_error(text: str) -> ConfigError:
     """Return an error that Rasa passes on unchanged, because it takes it for one of its own about config.yml."""
     from rasa.shared.exceptions import InvalidConfigException
 
-    return type("ConfigError", (ConfigError, InvalidConfigException), {})(text)
+    error: ConfigError = type("ConfigError", (ConfigError, InvalidConfigException), {})(text)
+    return error
 
 
 def _refusal(name: str, frame: FrameType) -> ConfigError:

@@ -106,6 +106,7 @@ def load_processor(model: Path, tracker_store: "TrackerStore", endpoints: Path |
     from bot.action_endpoint import action_endpoint
     from bot.rasa_processor import Processor
 
+    rasa_errors = _errors()
     file = str(endpoints) if endpoints and endpoints.exists() else None
     try:
         with tolerating_old_style():
@@ -140,6 +141,7 @@ def train(out_dir: Path, config: Path, domain: Path, data: Path) -> Path:
     if model.exists():
         return model
     prepare()
+    rasa_errors = _errors()
     said = io.StringIO()
     out_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".training-", dir=out_dir) as folder:
@@ -148,7 +150,7 @@ def train(out_dir: Path, config: Path, domain: Path, data: Path) -> Path:
                 from rasa.model_training import train as train_with_rasa
 
                 result = train_with_rasa(str(domain), str(config), _rasa_files(data), folder, fixed_model_name="model")
-        except (ConfigError, *_rasa_errors()) as error:
+        except rasa_errors as error:
             raise ConfigError(f"training failed: {_told(error)}") from error
         except SystemExit as end:
             raise ConfigError(f"training failed: {said.getvalue().strip()}") from end
@@ -158,13 +160,13 @@ def train(out_dir: Path, config: Path, domain: Path, data: Path) -> Path:
     return model
 
 
-def _rasa_errors() -> tuple[type[Exception], ...]:
-    """Return what Rasa raises on purpose."""
+def _errors() -> tuple[type[Exception], ...]:
+    """Return what Rasa, and we, raise on purpose."""
     from rasa.engine import exceptions
     from rasa.shared.exceptions import RasaException
 
     graph = (exceptions.GraphRunError, exceptions.GraphComponentException, exceptions.GraphSchemaException)
-    return (RasaException, *graph, exceptions.GraphSchemaValidationException)
+    return (ConfigError, RasaException, *graph, exceptions.GraphSchemaValidationException)
 
 
 def _told(error: BaseException) -> str:

@@ -123,12 +123,3 @@ async def eventually(condition, what: str = "the condition", timeout_s: float = 
             return value
         assert asyncio.get_running_loop().time() < deadline, f"{what} did not come true in {timeout_s} s"
         await asyncio.sleep(0.01)
-
-
-@pytest.fixture(scope="session")
-def trained_model() -> Path:
-    """The shipped assistant's model; trained again only when its data, configuration or code changed."""
-    from bot.rasa_runtime import train
-
-    models = ROOT / "build" / "test-models"
-    return train(models, ROOT / "config.yml", ROOT / "domain.yml", ROOT / "nlu_data")
