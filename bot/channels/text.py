@@ -34,12 +34,17 @@ def normalise(text: str) -> str:
     """
     text = _NEWLINES.sub("\n", text).translate(_CONTROLS)
     if not text.isascii():
-        if _SURROGATES.search(text):
-            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        text = unicodedata.normalize("NFC", _thin_out_marks(text))
+        text = unicodedata.normalize("NFC", _thin_out_marks(mend_surrogates(text)))
         if _BIDI.search(text):
             text = "\n".join(_balance(line) for line in text.split("\n"))
     return text.strip() if _shows_something(text) else ""
+
+
+def mend_surrogates(text: str) -> str:
+    """Return the text with halves of pairs joined, and U+FFFD for halves that are alone."""
+    if _SURROGATES.search(text) is None:
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def one_line(text: str, max_chars: int) -> str:

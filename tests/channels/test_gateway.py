@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from bot.channels.text import MAX_CHARS, normalise, one_line
 from bot.conversation.errors import BadInput, Unavailable
@@ -145,6 +147,6 @@ async def test_customers_of_other_systems_keep_their_names(gateway: Gateway) -> 
 
 
 async def test_a_log_that_does_not_answer_is_unavailable() -> None:
-    gateway = Gateway(Log(Redis(host="127.0.0.1", port=1, socket_connect_timeout=0.1), 4))
+    gateway = Gateway(Log(Redis(host="127.0.0.1", port=1, retry=Retry(NoBackoff(), 0)), 4))
     with pytest.raises(Unavailable, match="send it again"):
         await gateway.accept("rest", "ann", "1", "hello")
