@@ -106,26 +106,17 @@ def load_processor(model: Path, tracker_store: "TrackerStore", endpoints: Path |
     from bot.action_endpoint import action_endpoint
     from bot.rasa_processor import Processor
 
-    rasa_errors = _errors()
     file = str(endpoints) if endpoints and endpoints.exists() else None
-    try:
-        with tolerating_old_style():
-            nlg = read_endpoint_config(file, "nlg") if file else None
-            actions = action_endpoint(file)
+    broken: tuple[type[Exception], ...] = (*_errors(), OSError, EOFError, LookupError, ValueError, AttributeError)
+    with tolerating_old_style():
+        nlg = read_endpoint_config(file, "nlg") if file else None
+        actions = action_endpoint(file)
+        try:
             processor = Processor(model, tracker_store, InMemoryLockStore(), NaturalLanguageGenerator(), actions)
-    except (
-        ConfigError,
-        *_rasa_errors(),
-        OSError,
-        EOFError,
-        KeyError,
-        ValueError,
-        AttributeError,
-        ImportError,
-    ) as error:
-        raise ConfigError(
-            f"the model {model} can't be loaded: {_told(error)} (`frontdesk train` makes a new one)"
-        ) from error
+        except broken as error:
+            raise ConfigError(
+                f"the model {model} can't be loaded: {_told(error)} (`frontdesk train` makes a new one)"
+            ) from error
     processor.nlg = NaturalLanguageGenerator.create(nlg, processor.domain)
     tracker_store.domain = processor.domain
     return processor
