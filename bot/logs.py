@@ -22,14 +22,15 @@ QUOTED_CHARS = 40
 """Quoted text from this length on is taken for somebody's words; names, keys and settings are shorter."""
 
 _PASSWORD = re.compile(r"(?<=://)([^\s:/@]*):[^\s@/]+@")
-_BOT_TOKEN = re.compile(r"\b\d{6,12}:[A-Za-z0-9_-]{30,}\b")
-_BEARER = re.compile(r"(?i)\b(bearer|authorization:)\s+\S+")
+_BOT_TOKEN = re.compile(r"(?<!\d)\d{6,12}:[A-Za-z0-9_-]{30,}")
+_API_TOKEN = re.compile(r"\bfd_[A-Za-z0-9_-]{8,}")
+_BEARER = re.compile(r"(?i)\bbearer\s+[^\s'\"]+")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _NUMBER = re.compile(r"(?<![\w.-])\+?\d(?:[ -]?\d){11,18}(?![\w.-])")
 _INPUT = re.compile(r"(input_value=).*?(?=, input_type=|$)", re.DOTALL)
 _PARAMETERS = re.compile(r"\[parameters: .*?\](?=\n|$)", re.DOTALL)
 _DETAIL = re.compile(r"^(DETAIL|CONTEXT):.*$", re.MULTILINE)
-_QUOTED = re.compile(rf"'([^'\n]{{{QUOTED_CHARS},}})'|\"([^\"\n]{{{QUOTED_CHARS},}})\"")
+_QUOTED = re.compile(rf"(?<!File )(?:'[^'\n]{{{QUOTED_CHARS},}}'|\"[^\"\n]{{{QUOTED_CHARS},}}\")")
 _FIELD = re.compile(r"(?:^|\s)([a-z_]+)=(\S+)")
 
 TALKATIVE = ("httpx", "httpcore", "telegram", "apscheduler", "aiohttp", "asyncio", "alembic", "urllib3", "matplotlib")
@@ -49,7 +50,8 @@ class Redactor:
             text = self._known.sub(MASK, text)
         text = _PASSWORD.sub(rf"\1:{MASK}@", text)
         text = _BOT_TOKEN.sub(MASK, text)
-        text = _BEARER.sub(rf"\1 {MASK}", text)
+        text = _API_TOKEN.sub(MASK, text)
+        text = _BEARER.sub(f"Bearer {MASK}", text)
         text = _INPUT.sub(rf"\1{MASK}", text)
         text = _PARAMETERS.sub(f"[parameters: {MASK}]", text)
         text = _DETAIL.sub(rf"\1: {MASK}", text)

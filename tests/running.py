@@ -1,5 +1,7 @@
 """A real `frontdesk up` in a folder of its own, and its commands."""
 
+import contextlib
+import io
 import os
 import re
 import signal
@@ -8,8 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
+from unittest import mock
+
+from bot.cli.app import run
 
 ROOT = Path(__file__).parent.parent
 START_S = 120.0
@@ -36,6 +42,29 @@ def frontdesk(
         env=environment(**variables) | {"PYTHONPATH": str(ROOT)},
         check=False,
     )
+
+
+def frontdesk_here(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end in this process, which spares the seconds of importing everything anew."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    with (
+        mock.patch.dict(os.environ, environment(**variables), clear=True),
+        mock.patch.object(sys, "argv", ["frontdesk", *arguments]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        # In a thread, because commands run an event loop of their own, and a test may be in one.
+        with ThreadPoolExecutor(1) as thread:
+            code = thread.submit(_exit_code).result()
+    told = [stream.buffer.getvalue().decode() for stream in (out, err)]
+    return subprocess.CompletedProcess(arguments, code, *told)
+
+
+def _exit_code() -> int:
+    try:
+        run()
+    except SystemExit as end:
+        return end.code
 
 
 def processes_of(data: Path) -> dict[int, str]:
@@ -126,7 +155,7 @@ class Installation:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command on it."""
-        return frontdesk(*arguments, "--data", str(self.data), **self.variables)
+        return frontdesk_here(*arguments, "--data", str(self.data), **self.variables)
 
     def token(self, role: str = "agent") -> str:
         """Return an API token with a role."""

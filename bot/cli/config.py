@@ -34,14 +34,15 @@ Lists and tables in environment variables are JSON: `FRONTDESK_HOURS__CLOSED_ON=
 
 def show(configuration: Configuration) -> None:
     """Print every setting, its value, where it came from, and its help."""
-    table = Table(box=None, pad_edge=False)
-    for column in ("setting", "value", "from", "what it is"):
-        table.add_column(column, overflow="fold")
-    for row in rows(configuration):
-        table.add_row(row.name, row.value, row.source, row.help)
+    found = rows(configuration)
     console = Console(markup=False, highlight=False)
     if not console.is_terminal:
-        console = Console(markup=False, highlight=False, width=200)
+        for row in found:
+            print(f"{row.name:26} {row.value:22} {row.source:22} {row.help}")
+        return
+    table = Table("setting", "value", "from", "what it is", box=None, pad_edge=False)
+    for row in found:
+        table.add_row(row.name, row.value, row.source, row.help)
     console.print(table)
 
 

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from bot.settings import Settings
-
 if TYPE_CHECKING:
+    from bot.settings import Settings
     from handoff.desk import Desk
     from handoff.figures import FigureView
 
@@ -117,7 +116,7 @@ def transcript(
         sys.stdout.buffer.write(content)
 
 
-async def _with_desk(settings: Settings, work: Callable[["Desk"], Awaitable[Result]]) -> Result:
+async def _with_desk(settings: "Settings", work: Callable[["Desk"], Awaitable[Result]]) -> Result:
     from bot.cli.installation import database_url, redis_url
     from bot.conversation.connect import connect, open_log
     from handoff.database import Database

@@ -10,6 +10,7 @@ from typing import Annotated, Any, cast
 
 import uvicorn
 from fastapi import Depends, FastAPI
+from fastapi.responses import HTMLResponse
 from sqlalchemy import text
 from starlette.types import ASGIApp
 
@@ -19,6 +20,7 @@ from bot.channels.mailbox import Mailbox
 from bot.channels.rest import Authorise
 from bot.channels.rest import create_router as create_message_router
 from bot.cli import process
+from bot.cli.api_page import api_page
 from bot.cli.http import BodyLimit, SecurityHeaders, add_error_table
 from bot.cli.installation import address_of, database_url, listen, place_of, redis_url
 from bot.conversation.connect import connect
@@ -66,7 +68,9 @@ class Web:
         self.auth = Auth(self.database, settings.desk)
         self.desk = Desk(self.log, self.database, settings)
         self.projector = Projector(self.log, self.database)
-        self.app = FastAPI(title="Frontdesk", description=ABOUT, version="1", lifespan=self._lifespan, redoc_url=None)
+        self.app = FastAPI(
+            title="Frontdesk", description=ABOUT, version="1", lifespan=self._lifespan, redoc_url=None, docs_url=None
+        )
         self._add_routes()
 
     def _add_routes(self) -> None:
@@ -81,6 +85,7 @@ class Web:
             create_figures_router(figures, self.desk, self.log, self.database, settings.hours.timezone, measuring)
         )
         app.add_api_route("/healthz", self.health, tags=["operation"], summary="Say whether all that is needed answers")
+        app.add_api_route("/docs", self.api_page, include_in_schema=False, response_class=HTMLResponse)
         add_error_table(app)
 
     @property
@@ -153,6 +158,10 @@ class Web:
             return
         self.failure = task.exception() or RuntimeError(f"the task {task.get_name()} ended")
         self.stop.set()
+
+    async def api_page(self) -> HTMLResponse:
+        """Show the API to people."""
+        return HTMLResponse(api_page(self.app.openapi(), self.settings.web.public_url or "", "/openapi.json"))
 
     async def health(self) -> dict[str, str]:
         """Answer `ok` if Redis and PostgreSQL answer; else 503."""
