@@ -52,10 +52,9 @@ def frontdesk_here(*arguments: str, **variables: str) -> subprocess.CompletedPro
         mock.patch.object(sys, "argv", ["frontdesk", *arguments]),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
+        ThreadPoolExecutor(1) as thread,  # commands run an event loop of their own, and a test may be in one
     ):
-        # In a thread, because commands run an event loop of their own, and a test may be in one.
-        with ThreadPoolExecutor(1) as thread:
-            code = thread.submit(_exit_code).result()
+        code = thread.submit(_exit_code).result()
     told = [stream.buffer.getvalue().decode() for stream in (out, err)]
     return subprocess.CompletedProcess(arguments, code, *told)
 

@@ -14,11 +14,13 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import text
 from starlette.types import ASGIApp
 
+from bot.channels.identity import load_secret
 from bot.channels.limits import Rate
 from bot.channels.live import Live
 from bot.channels.mailbox import Mailbox
 from bot.channels.rest import Authorise
 from bot.channels.rest import create_router as create_message_router
+from bot.channels.web import create_web_chat_router
 from bot.cli import process
 from bot.cli.api_page import api_page
 from bot.cli.http import BodyLimit, SecurityHeaders, add_error_table
@@ -78,6 +80,8 @@ class Web:
         rate = Rate(settings.web.rate_per_minute)
         mailbox = Mailbox(self.log, self.live)
         app.include_router(create_message_router(self.gateway, mailbox, self._token_of(), settings.web))
+        chat_secret = load_secret(settings.data, "chat")
+        app.include_router(create_web_chat_router(self.gateway, mailbox, chat_secret, settings))
         app.include_router(create_desk_router(self.desk, self.auth, self.accounts, rate.take))
         figures = Figures(self.database, settings.hours, settings.conversation.idle_s)
         measuring = create_guard(self.auth, Right.MEASURE, rate.take)
