@@ -61,7 +61,12 @@ class Thresholds:
     """Where the lines are; set in config.yml. Probabilities run from 0 to 1, sentiment from -1 to 1."""
 
     complaint: Mapping[Severity, float] = field(
-        default_factory=lambda: {Severity.DISAPPROVAL: 0.7, Severity.ACCUSATION: 0.5, Severity.BLAME: 0.5}
+        default_factory=lambda: {
+            Severity.NONE: 0.85,
+            Severity.DISAPPROVAL: 0.7,
+            Severity.ACCUSATION: 0.5,
+            Severity.BLAME: 0.5,
+        }
     )
     """The complaint probability from which a message is one, by its severity."""
     complaint_priority: Mapping[Severity, Priority] = field(
@@ -157,7 +162,7 @@ def _wish(history: Sequence[Turn], limits: Thresholds) -> Decision | None:
 
 
 def _blame(history: Sequence[Turn], limits: Thresholds) -> Decision | None:
-    if _severity(history[-1].triage, limits) is not Severity.BLAME:
+    if _severity(history[-1], limits) is not Severity.BLAME:
         return None
     priority = limits.complaint_priority[Severity.BLAME]
     return _decision(Step.HAND_OVER, Reason.COMPLAINT, priority, Severity.BLAME, history, limits)
@@ -176,7 +181,7 @@ def _complaint(history: Sequence[Turn], limits: Thresholds) -> Decision | None:
     last = history[-1]
     if last.about_complaint:
         return None
-    severity = _severity(last.triage, limits)
+    severity = _severity(last, limits)
     if severity is None and last.intent != MAKE_COMPLAINT:
         return None
     level = severity or Severity.NONE
@@ -220,14 +225,20 @@ _RULES: tuple[Callable[[Sequence[Turn], Thresholds], Decision | None], ...] = (
 """In the order of who wins."""
 
 
-def _severity(triage: Triage, limits: Thresholds) -> Severity | None:
-    """Return how severe a complaint the message is, or None if it isn't one."""
-    least = limits.complaint.get(triage.severity)
-    return triage.severity if least is not None and triage.complaint >= least else None
+def _severity(turn: Turn, limits: Thresholds) -> Severity | None:
+    """Return how severe a complaint the message is, or None if it isn't one.
+
+    One without any reproach is a question first: it counts only if the bot has no answer.
+    """
+    severity = turn.triage.severity
+    least = limits.complaint.get(severity)
+    if least is None or turn.triage.complaint < least:
+        return None
+    return severity if severity is not Severity.NONE or turn.intent in NOT_UNDERSTOOD else None
 
 
 def _worst_complaint(history: Sequence[Turn], limits: Thresholds) -> Priority:
-    found = [_severity(turn.triage, limits) or Severity.NONE for turn in history]
+    found = [_severity(turn, limits) or Severity.NONE for turn in history]
     return min(limits.complaint_priority[severity] for severity in found)
 
 
@@ -242,7 +253,7 @@ def _decision(
 ) -> Decision:
     triage = history[-1].triage
     raising = [signal for signal in triage.urgency if signal not in limits.urgent]
-    lines = [*details, *_evidence(triage, limits)]
+    lines = [*details, *_evidence(history[-1], limits)]
     if raising:
         priority = _raised(priority)
         lines.append(f"Priority raised: {', '.join(raising)}")
@@ -259,9 +270,9 @@ def _decision(
     )
 
 
-def _evidence(triage: Triage, limits: Thresholds) -> list[str]:
+def _evidence(turn: Turn, limits: Thresholds) -> list[str]:
     lines = []
-    severity = _severity(triage, limits)
+    triage, severity = turn.triage, _severity(turn, limits)
     if severity:
         least = limits.complaint[severity]
         lines.append(f"Complaint {triage.complaint:.2f} (from {least:.2f}), severity {severity}")

@@ -88,8 +88,11 @@ def test_the_complaint_threshold_depends_on_the_severity(severity, below, at):
     assert decide([complaint(severity, at)], LIMITS) is not None
 
 
-def test_a_probable_complaint_without_reproach_is_none():
-    assert decide([complaint(Severity.NONE, 0.99)], LIMITS) is None
+def test_a_complaint_without_reproach_counts_only_if_there_is_no_answer():
+    polite = complaint(Severity.NONE, 0.9)
+    assert decide([polite], LIMITS).step is Step.ACKNOWLEDGE
+    assert decide([replace(polite, intent="faq/parcel_late")], LIMITS) is None
+    assert decide([complaint(Severity.NONE, 0.84)], LIMITS) is None
 
 
 def test_the_wish_to_complain_counts_without_any_reproach():
