@@ -1,0 +1,301 @@
+"""One conversation: what was said, why it came to a person, and what the agent does about it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Request
+from markupsafe import Markup
+from nicegui import ui
+from starlette.responses import Response
+
+from bot.conversation.errors import BadInput, Conflict, NotFound
+from bot.conversation.events import Outcome
+from bot.conversation.ids import ConversationId, TicketId
+from bot.conversation.state import BOT, QUEUE
+from handoff.console import composer, evidence_panel, transcript
+from handoff.console.icons import icon
+from handoff.console.layout import Keyed, act, button, frame, html, local
+from handoff.console.markup import NOTHING, classes, join, tag
+from handoff.console.plain import missing_page
+from handoff.console.rows import channel_mark, holder, mini_row, priority_mark, since, who
+from handoff.console.visit import BASE, Visit
+from handoff.console.words import OUTCOMES, channel, date
+from handoff.lists import TicketFilters
+from handoff.live import What
+from handoff.roles import Right
+from handoff.tables import TicketState
+from handoff.views import ConversationView
+
+MESSAGES = 150
+"""Messages at first; each click on "Show earlier" adds as many."""
+RAIL = 50
+RAIL_PAUSE_S = 0.5
+
+
+class ConversationPage:
+    """One browser tab on one conversation."""
+
+    def __init__(self, visit: Visit, view: ConversationView) -> None:
+        self.visit = visit
+        self.view = view
+        self.limit = MESSAGES
+        self._chart_options: dict[str, Any] | None = None
+
+    def build(self) -> None:
+        """Make the page."""
+        visit = self.visit
+        acts = {
+            "claim": self._claim,
+            "take-over": self._take_over,
+            "reply": self._reply,
+            "note": self._note,
+            "typing": self._typing,
+            "resolve": self._ask_outcome,
+            "return": self._ask_return,
+        }
+        for name, handler in acts.items():
+            visit.on(name, handler, Right.SERVE)
+        visit.on("earlier", self._earlier)
+        name = who(self.view.customer_name, self.view.customer)
+        with frame(visit, "", name), ui.element("div").classes("conversation"):
+            with ui.element("aside").classes("rail").props('aria-label="Queue"'):
+                self._rail_mine = html(kind="h2")
+                self._mine = Keyed()
+                self._rail_waiting = html(kind="h2")
+                self._waiting = Keyed()
+            with ui.element("section").classes("thread").props('aria-label="Conversation"'):
+                self._head = html(kind="header").classes("thread-head")
+                with ui.element("div").classes("transcript").props("id=transcript tabindex=0 aria-label=Transcript"):
+                    self._tail = html().classes("more")
+                    self._said = Keyed("ol")
+                    self._said.element.props("role=log aria-live=polite")
+                    html(_newer())
+                with ui.element("div"):
+                    html(composer.box(self.view, visit.caller.id, visit.may(Right.SERVE)))
+                    self._closed = html()
+            with ui.element("aside").classes("evidence").props('aria-label="Evidence"'):
+                html(_close_evidence()).classes("only-narrow")
+                self._above = html()
+                with ui.element("section") as self._mood:
+                    html(Markup("Mood over time"), "h2")
+                    self._chart = ui.echart({}, renderer="svg").classes("mood desk-chart")
+                    self._chart.props('role=img aria-label="Mood of the customer\'s messages over time, from -1 to 1"')
+                self._below = html()
+            self._build_dialogs()
+        self._show(self.view)
+        visit.every(self._follow)
+        visit.every(self._follow_rail)
+
+    async def show(self) -> None:
+        """Read the conversation again and show what changed."""
+        view = await self.visit.desk.conversation(self.view.id, limit=self.limit)
+        with self.visit.client:
+            self._show(view)
+        self.visit.script("Desk.composer", self._can_reply)
+
+    async def show_rail(self) -> None:
+        """Read the queue again."""
+        desk, me = self.visit.desk, self.visit.caller
+        waiting = await desk.queue(TicketFilters(states=(TicketState.WAITING,)), limit=RAIL)
+        mine = await desk.queue(TicketFilters(states=(TicketState.ACTIVE,), assignee=me.id), limit=RAIL)
+        with self.visit.client:
+            self._rail_mine.set_content(Markup("Yours ({})").format(len(mine.items)))
+            self._rail_waiting.set_content(Markup("Waiting ({})").format(len(waiting.items)))
+            self._mine.show((one.id, mini_row(one, self.view.id)) for one in mine.items)
+            self._waiting.show((one.id, mini_row(one, self.view.id)) for one in waiting.items)
+        self.visit.script("Desk.waiting", [one.id for one in waiting.items])
+
+    # -- showing
+
+    @property
+    def _can_reply(self) -> bool:
+        return self.visit.may(Right.SERVE) and composer.has(self.view, self.visit.caller.id)
+
+    @property
+    def _ticket(self) -> TicketId | None:
+        return self.view.ticket
+
+    def _show(self, view: ConversationView) -> None:
+        self.view = view
+        zone = self.visit.zone
+        self._head.set_content(self._head_of(view))
+        self._said.show(transcript.entries(view, self.visit.desk.now(), zone))
+        earlier = tag("button", "Show earlier messages", type="button", class_="btn", data_act="earlier")
+        self._tail.set_content(earlier if view.earlier is not None else NOTHING)
+        self._closed.set_content(composer.closed(view, self.visit.may(Right.SERVE)))
+        self._above.set_content(evidence_panel.above(view, zone))
+        self._below.set_content(evidence_panel.below(view, zone))
+        self._show_mood(view)
+
+    def _show_mood(self, view: ConversationView) -> None:
+        values = evidence_panel.moods(view)
+        asked = view.tickets[0].requested_at if view.tickets else None
+        before = sum(one.at <= asked for one in values) if asked else None
+        options = evidence_panel.mood_chart(values, before, self.visit.zone)
+        self._mood.set_visibility(len(values) > 1)
+        if options != self._chart_options:
+            self._chart_options = options
+            self._chart.options.clear()
+            self._chart.options.update(options)
+            self._chart.update()
+
+    def _head_of(self, view: ConversationView) -> Markup:
+        ticket = view.tickets[0] if view.ticket and view.tickets else None
+        name = who(view.customer_name, view.customer)
+        tone = {BOT: "bot", QUEUE: "warn"}.get(view.owner, "accent")
+        line = [
+            tag("span", channel_mark(view.channel), " ", channel(view.channel)),
+            tag("span", f"{view.messages} messages since {date(view.started_at, self.visit.zone)}", class_="only-wide"),
+        ]
+        waiting = since(ticket.requested_at, "waiting for") if ticket and view.owner == QUEUE else None
+        return join(
+            [
+                tag("a", icon("back", "To the queue"), href=f"{BASE}/", class_="btn quiet square"),
+                priority_mark(ticket.priority) if ticket else None,
+                tag("div", tag("h1", name), tag("p", *line), class_="thread-who"),
+                tag("span", holder(view), " " if waiting else None, waiting, class_=classes("chip", tone), id="holder"),
+                tag("div", *self._acts_of(view), class_="acts"),
+            ]
+        )
+
+    def _acts_of(self, view: ConversationView) -> list[Markup]:
+        made = []
+        if self.visit.may(Right.SERVE):
+            if view.owner == QUEUE:
+                made = [act("Claim", "claim", "primary", "check", "claim")]
+            elif view.owner == BOT:
+                made = [act("Take over", "take-over", "", "take", "take-over")]
+            elif self._can_reply:
+                made = [
+                    act("Return to bot", "return", "", "return", "return"),
+                    act("Resolve", "resolve", "primary", "check", "resolve"),
+                ]
+        evidence = local("evidence", icon("panel"), "btn quiet square only-narrow", aria_label="Evidence")
+        return [*made, evidence, _downloads(view.id)]
+
+    def _build_dialogs(self) -> None:
+        with ui.dialog() as self._resolving, ui.element("div").classes("box"):
+            html(Markup("Resolve the ticket"), "h2")
+            html(Markup("The episode ends; if the customer writes again, the bot answers."), "p").classes("muted")
+            self._outcome = ui.select({str(one): words for one, words in OUTCOMES.items()}, label="Outcome")
+            self._outcome.props("outlined dense options-dense behavior=menu").style("width:100%")
+            self._comment = ui.textarea(label="Comment (for colleagues)").props(
+                "outlined dense autogrow maxlength=4000"
+            )
+            with ui.element("div").classes("box-actions"):
+                button("Cancel", self._resolving.close)
+                button("Resolve", self._resolve, "primary", "check")
+        self._resolving.props('aria-label="Resolve the ticket"')
+        with ui.dialog() as self._returning, ui.element("div").classes("box"):
+            html(Markup("Give it back to the bot?"), "h2")
+            text = "The bot answers the customer's next message and knows that a person was there. The episode goes on."
+            html(tag("span", text), "p").classes("muted")
+            with ui.element("div").classes("box-actions"):
+                button("Cancel", self._returning.close)
+                button("Return to bot", self._return, "primary", "return")
+        self._returning.props('aria-label="Give it back to the bot"')
+
+    # -- what happens
+
+    async def _follow(self) -> None:
+        await self.visit.follow(self.show, frozenset({What.HAPPENED, What.RELOAD}), self.view.id)
+
+    async def _follow_rail(self) -> None:
+        await self.visit.follow(self.show_rail, frozenset({What.PROJECTED, What.RELOAD}), pause_s=RAIL_PAUSE_S)
+
+    async def _claim(self, _: Mapping[str, Any]) -> None:
+        try:
+            await self.visit.desk.claim(self.view.id, self.visit.caller.agent)
+        except Conflict:
+            await self._lost()
+        await self.show()
+
+    async def _take_over(self, _: Mapping[str, Any]) -> None:
+        try:
+            await self.visit.desk.take_over(self.view.id, self.visit.caller.agent)
+        except Conflict:
+            await self._lost()
+        await self.show()
+
+    async def _lost(self) -> None:
+        self.view = await self.visit.desk.conversation(self.view.id, limit=self.limit)
+        raise Conflict(composer.why_closed(self.view, may_serve=False))
+
+    async def _reply(self, said: Mapping[str, Any]) -> None:
+        text, id_ = str(said.get("text", "")), str(said.get("id", ""))
+        await self.visit.desk.reply(self.view.id, self.visit.caller.agent, text, id_, self._ticket)
+        await self.show()
+
+    async def _note(self, said: Mapping[str, Any]) -> None:
+        await self.visit.desk.note(self.view.id, self.visit.caller.agent, str(said.get("text", "")))
+        await self.show()
+
+    async def _typing(self, _: Mapping[str, Any]) -> None:
+        if self._can_reply:
+            await self.visit.desk.typing(self.view.id)
+
+    async def _earlier(self, _: Mapping[str, Any]) -> None:
+        self.limit += MESSAGES
+        await self.show()
+
+    async def _ask_outcome(self, _: Mapping[str, Any]) -> None:
+        self._outcome.set_value(None)
+        self._comment.set_value("")
+        self._resolving.open()
+
+    async def _ask_return(self, _: Mapping[str, Any]) -> None:
+        self._returning.open()
+
+    async def _resolve(self) -> None:
+        async def do() -> None:
+            if self._outcome.value not in set(Outcome):
+                raise BadInput("choose an outcome first")
+            outcome, comment = Outcome(self._outcome.value), self._comment.value or ""
+            await self.visit.desk.resolve(self.view.id, self.visit.caller.agent, outcome, comment, self._ticket)
+            self._resolving.close()
+            await self.show()
+            self.visit.notify(f"Resolved: {OUTCOMES[outcome]}.", good=True)
+
+        await self.visit.attempt(do, Right.SERVE)
+
+    async def _return(self) -> None:
+        async def do() -> None:
+            await self.visit.desk.return_to_bot(self.view.id, self.visit.caller.agent, self._ticket)
+            self._returning.close()
+            await self.show()
+            self.visit.notify("The bot has it again.", good=True)
+
+        await self.visit.attempt(do, Right.SERVE)
+
+
+async def build(visit: Visit, request: Request) -> Response | None:
+    """Make the page for a request.
+
+    Raises:
+        Unavailable: it can't be read right now.
+    """
+    conversation = ConversationId(request.path_params["conversation"])
+    try:
+        view = await visit.desk.conversation(conversation, limit=MESSAGES)
+    except (NotFound, BadInput):
+        return missing_page()
+    ConversationPage(visit, view).build()
+    return None
+
+
+def _newer() -> Markup:
+    pill = tag("button", icon("down"), "New message", type="button", class_="btn", data_local="newest")
+    return tag("div", pill, class_="newer", id="newer", hidden=True)
+
+
+def _close_evidence() -> Markup:
+    return tag("div", local("evidence", join([icon("back"), "Back to the conversation"]), "btn quiet"), class_="more")
+
+
+def _downloads(conversation: ConversationId) -> Markup:
+    links = [
+        tag("a", name, href=f"{BASE}/c/{conversation}/transcript.{kind}", download=True)
+        for kind, name in (("txt", "Transcript as text"), ("json", "Transcript as JSON"), ("pdf", "Transcript as PDF"))
+    ]
+    summary = tag("summary", icon("download"), class_="btn quiet square", aria_label="Transcript", title="Transcript")
+    return tag("details", summary, tag("div", *links, class_="menu"), class_="who")
