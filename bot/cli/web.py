@@ -10,7 +10,7 @@ from typing import Annotated, Any, cast
 
 import uvicorn
 from fastapi import Depends, FastAPI
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import text
 from starlette.types import ASGIApp
 
@@ -34,6 +34,7 @@ from handoff.accounts import Accounts
 from handoff.api import create_guard
 from handoff.api import create_router as create_desk_router
 from handoff.auth import Auth
+from handoff.console import mount as mount_console
 from handoff.database import Database, migrate
 from handoff.desk import Desk
 from handoff.figures import Figures
@@ -90,7 +91,9 @@ class Web:
         )
         app.add_api_route("/healthz", self.health, tags=["operation"], summary="Say whether all that is needed answers")
         app.add_api_route("/docs", self.api_page, include_in_schema=False, response_class=HTMLResponse)
+        app.add_api_route("/", _to_chat, include_in_schema=False)
         add_error_table(app)
+        mount_console(app, self.desk, self.auth, figures, settings, self.accounts)
 
     @property
     def asgi(self) -> ASGIApp:
@@ -174,6 +177,10 @@ class Web:
             async with self.database.session() as session:
                 await session.execute(text("SELECT 1"))
         return {"status": "ok"}
+
+
+async def _to_chat() -> RedirectResponse:
+    return RedirectResponse("/chat", status_code=307)
 
 
 class _Server(uvicorn.Server):
