@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
 from typing import Any
 
-from bot.conversation.events import Priority, Reason
-from bot.conversation.triage import Category, Severity, Triage, Urgency
-from bot.policies.escalation import Decision, Step, Thresholds, Turn, decide
+from bot.conversation.errors import ConfigError
+from bot.conversation.events import Reason
+from bot.conversation.triage import Triage
+from bot.policies.escalation import Decision, Step, Turn, decide
+from bot.policies.thresholds import Thresholds, thresholds_of
 from bot.rasa_imports import config_error
 from bot.rasa_runtime import prepare
 
@@ -43,7 +44,10 @@ class EscalationPolicy(Policy):
 
     def __init__(self, config: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         super().__init__(config, *args, **kwargs)
-        self._thresholds = thresholds_of(config)
+        try:
+            self._thresholds = thresholds_of(config)
+        except ConfigError as error:
+            raise config_error(str(error)) from error
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
@@ -151,36 +155,3 @@ def as_slot(decision: Decision) -> dict[str, Any]:
         "scores": dict(decision.scores),
         "details": list(decision.details),
     }
-
-
-_TABLES: dict[str, tuple[type[StrEnum] | type[str], type[Priority] | type[float] | type[str]]] = {
-    "complaint": (Severity, float),
-    "complaint_priority": (Severity, Priority),
-    "urgent": (Urgency, Priority),
-    "sensitive": (str, Priority),
-    "skills": (Category, str),
-}
-
-
-def thresholds_of(config: Mapping[str, Any]) -> Thresholds:
-    """Return the thresholds that a policy's configuration sets; a table replaces the default one as a whole.
-
-    Raises:
-        ConfigError: a value is not of its kind.
-    """
-    given = {field.name: config.get(field.name) for field in dataclasses.fields(Thresholds)}
-    values: dict[str, Any] = {}
-    for name, value in given.items():
-        if value is None:
-            continue
-        try:
-            if name in _TABLES:
-                key_of, value_of = _TABLES[name]
-                values[name] = {key_of(key): value_of(item) for key, item in value.items()}
-            else:
-                values[name] = type(getattr(Thresholds(), name))(value)
-        except (AttributeError, TypeError, ValueError) as error:
-            raise config_error(f"config.yml, EscalationPolicy, {name}: {error}") from error
-    if "complaint_priority" in values:
-        values["complaint_priority"] = {**Thresholds().complaint_priority, **values["complaint_priority"]}
-    return Thresholds(**values)

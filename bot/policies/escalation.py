@@ -6,7 +6,8 @@ from enum import StrEnum
 from itertools import takewhile
 
 from bot.conversation.events import Priority, Reason
-from bot.conversation.triage import Category, Severity, Triage, Urgency
+from bot.conversation.triage import Category, Severity, Triage
+from bot.policies.thresholds import Thresholds
 
 TALK_TO_HUMAN = "talk_to_human"
 MAKE_COMPLAINT = "make_complaint"
@@ -54,52 +55,6 @@ class Decision:
     topic: Category | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     details: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Where the lines are; set in config.yml. Probabilities run from 0 to 1, sentiment from -1 to 1."""
-
-    complaint: Mapping[Severity, float] = field(
-        default_factory=lambda: {
-            Severity.NONE: 0.85,
-            Severity.DISAPPROVAL: 0.7,
-            Severity.ACCUSATION: 0.5,
-            Severity.BLAME: 0.5,
-        }
-    )
-    """The complaint probability from which a message is one, by its severity."""
-    complaint_priority: Mapping[Severity, Priority] = field(
-        default_factory=lambda: {
-            Severity.NONE: Priority.P3,
-            Severity.DISAPPROVAL: Priority.P3,
-            Severity.ACCUSATION: Priority.P3,
-            Severity.BLAME: Priority.P2,
-        }
-    )
-    urgent: Mapping[Urgency, Priority] = field(
-        default_factory=lambda: {
-            Urgency.SAFETY: Priority.P1,
-            Urgency.FRAUD: Priority.P1,
-            Urgency.VULNERABLE: Priority.P1,
-            Urgency.LEGAL: Priority.P2,
-        }
-    )
-    """The signals that bring a person at once; any other signal only raises the priority by one."""
-    sensitive: Mapping[str, Priority] = field(default_factory=dict)
-    """Intents that a person should see to, however well the bot knows the answer."""
-    sensitive_confidence: float = 0.6
-    skills: Mapping[Category, str] = field(default_factory=dict)
-    """The skill that the agent needs, by what a complaint is about."""
-    negative_turns: int = 3
-    negative_mean: float = -0.45
-    negative_last: float = -0.5
-    """Mood: that many messages in a row with that mean, none of them positive, the last as bad as that and not
-    better than the first."""
-    fallbacks: int = 2
-    """That many messages in a row that were not understood."""
-    window_s: float = 3600.0
-    """Messages longer ago than this don't count."""
 
 
 def decide(history: Sequence[Turn], thresholds: Thresholds) -> Decision | None:

@@ -6,7 +6,8 @@ import pytest
 
 from bot.conversation.events import Priority, Reason
 from bot.conversation.triage import Category, Remedy, Severity, Triage, Urgency
-from bot.policies.escalation import Step, Thresholds, Turn, decide
+from bot.policies.escalation import Step, Turn, decide
+from bot.policies.thresholds import Thresholds
 
 LIMITS = Thresholds(sensitive={"faq/account_bereavement": Priority.P2}, skills={Category.REFUND: "payments"})
 

@@ -1,0 +1,92 @@
+"""Where the lines of the escalation policy are; every value can be set in config.yml."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+
+from bot.conversation.errors import ConfigError
+from bot.conversation.events import Priority
+from bot.conversation.triage import Category, Severity, Urgency
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Where the lines are; set in config.yml. Probabilities run from 0 to 1, sentiment from -1 to 1."""
+
+    complaint: Mapping[Severity, float] = field(
+        default_factory=lambda: {
+            Severity.NONE: 0.85,
+            Severity.DISAPPROVAL: 0.7,
+            Severity.ACCUSATION: 0.5,
+            Severity.BLAME: 0.5,
+        }
+    )
+    """The complaint probability from which a message is one, by its severity."""
+    complaint_priority: Mapping[Severity, Priority] = field(
+        default_factory=lambda: {
+            Severity.NONE: Priority.P3,
+            Severity.DISAPPROVAL: Priority.P3,
+            Severity.ACCUSATION: Priority.P3,
+            Severity.BLAME: Priority.P2,
+        }
+    )
+    urgent: Mapping[Urgency, Priority] = field(
+        default_factory=lambda: {
+            Urgency.SAFETY: Priority.P1,
+            Urgency.FRAUD: Priority.P1,
+            Urgency.VULNERABLE: Priority.P1,
+            Urgency.LEGAL: Priority.P2,
+        }
+    )
+    """The signals that bring a person at once; any other signal only raises the priority by one."""
+    sensitive: Mapping[str, Priority] = field(default_factory=dict)
+    """Intents that a person should see to, however well the bot knows the answer."""
+    sensitive_confidence: float = 0.6
+    skills: Mapping[Category, str] = field(default_factory=dict)
+    """The skill that the agent needs, by what a complaint is about."""
+    negative_turns: int = 3
+    negative_mean: float = -0.45
+    negative_last: float = -0.5
+    """Mood: that many messages in a row with that mean, none of them positive, the last as bad as that and not
+    better than the first."""
+    fallbacks: int = 2
+    """That many messages in a row that were not understood."""
+    window_s: float = 3600.0
+    """Messages longer ago than this don't count."""
+
+
+_TABLES: dict[str, tuple[type[StrEnum] | type[str], type[Priority] | type[float] | type[str]]] = {
+    "complaint": (Severity, float),
+    "complaint_priority": (Severity, Priority),
+    "urgent": (Urgency, Priority),
+    "sensitive": (str, Priority),
+    "skills": (Category, str),
+}
+
+
+def thresholds_of(config: Mapping[str, Any]) -> Thresholds:
+    """Return the thresholds that a policy's configuration sets; a table replaces the default one as a whole.
+
+    Raises:
+        ConfigError: a value is not of its kind, or there is no such setting.
+    """
+    unknown = set(config) - {"priority", *(each.name for each in fields(Thresholds))}
+    if unknown:
+        raise ConfigError(f"config.yml, EscalationPolicy: there is no setting {', '.join(sorted(unknown))}")
+    given = {each.name: config.get(each.name) for each in fields(Thresholds)}
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        if value is None:
+            continue
+        try:
+            if name in _TABLES:
+                key_of, value_of = _TABLES[name]
+                values[name] = {key_of(key): value_of(item) for key, item in value.items()}
+            else:
+                values[name] = type(getattr(Thresholds(), name))(value)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ConfigError(f"config.yml, EscalationPolicy, {name}: {error}") from error
+    if "complaint_priority" in values:
+        values["complaint_priority"] = {**Thresholds().complaint_priority, **values["complaint_priority"]}
+    return Thresholds(**values)
