@@ -33,7 +33,18 @@ _DETAIL = re.compile(r"^(DETAIL|CONTEXT):.*$", re.MULTILINE)
 _QUOTED = re.compile(rf"(?<!File )(?:'[^'\n]{{{QUOTED_CHARS},}}'|\"[^\"\n]{{{QUOTED_CHARS},}}\")")
 _FIELD = re.compile(r"(?:^|\s)([a-z_]+)=(\S+)")
 
-TALKATIVE = ("httpx", "httpcore", "telegram", "apscheduler", "aiohttp", "asyncio", "alembic", "urllib3", "matplotlib")
+TALKATIVE = (
+    "httpx",
+    "httpcore",
+    "telegram",
+    "apscheduler",
+    "aiohttp",
+    "asyncio",
+    "alembic",
+    "urllib3",
+    "matplotlib",
+    "uvicorn",
+)
 """Libraries whose ordinary messages say nothing of ours, or too much: they tell warnings only."""
 
 

@@ -1,5 +1,7 @@
 """Where the assistant's files and its trained models are; imports nothing of Rasa."""
 
+import tarfile
+import zlib
 from pathlib import Path
 
 from bot.conversation.errors import ConfigError
@@ -18,6 +20,19 @@ def check_files(settings: Settings) -> None:
             raise ConfigError(
                 f"assistant.{name}: there is no {path} in {Path.cwd()}; run this in the project's folder, or set it"
             )
+
+
+def check_model(model: Path) -> None:
+    """Make sure that a file is a model at all; what it holds is checked by the worker that loads it.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        with tarfile.open(model) as archive:
+            archive.getmember("metadata.json")
+    except (tarfile.TarError, OSError, EOFError, zlib.error, KeyError):
+        raise ConfigError(f"{model} is not a model, or is damaged; remove it and make one: frontdesk train") from None
 
 
 def newest_model(folder: Path) -> Path | None:

@@ -1,8 +1,8 @@
 """What `frontdesk up` shows: spinners on a terminal, plain lines elsewhere."""
 
+import contextlib
 import sys
 import time
-from collections.abc import Callable
 from typing import TextIO
 
 from rich.console import Console
@@ -27,7 +27,7 @@ class Progress:
         """Show that a step has begun, or what it does now."""
         self._began.setdefault(step, time.monotonic())
         if self._bars is None:
-            self._console.print(f"{step}: {what}", markup=False)
+            self.say(f"{step}: {what}")
         elif step in self._tasks:
             self._bars.update(self._tasks[step], description=f"{step}: {what}")
         else:
@@ -39,21 +39,16 @@ class Progress:
             self._bars.update(self._tasks[step], description=f"{step}: {what}", completed=1)
         else:
             took_s = time.monotonic() - self._began.get(step, time.monotonic())
-            self._console.print(f"{step}: {what} ({took_s:.1f} s)", markup=False)
+            self.say(f"{step}: {what} ({took_s:.1f} s)")
 
     def say(self, text: str) -> None:
         """Print a line of its own."""
-        self._console.print(text, markup=False)
+        # Nobody may be listening any more, and then Rich would end the process.
+        with contextlib.suppress(OSError, SystemExit):
+            self._console.print(text, markup=False)
 
     def end(self) -> None:
         """Stop moving; what was shown stays."""
         if self._bars is not None:
             self._bars.stop()
             self._bars = None
-
-
-def waiting(what: str, out: TextIO | None = None) -> Callable[[], None]:
-    """Show that something is being done, and return what ends the show; for commands with one step."""
-    progress = Progress(out)
-    progress.begin("frontdesk", what)
-    return progress.end

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from bot.cli import installation
 from bot.cli.installation import Runtime, place_of
-from bot.cli.models import check_files, newest_model
+from bot.cli.models import check_files, check_model, newest_model
 from bot.cli.progress import Progress
 from bot.cli.supervisor import CONFIG_EXIT, Child, State, Supervisor
 from bot.configuration import Configuration
@@ -24,6 +24,7 @@ from bot.settings import Settings
 MAX_FAILED_STARTS = 4
 """A child that ends this often before it was ever ready ends the start."""
 START_S = 300.0
+TRAIN_S = 3600.0
 SERVERS, SENDING, WORKING = 2, 1, 0
 """Stages of a stop: first what takes messages in and answers them, then what sends, last where all is kept."""
 
@@ -47,7 +48,11 @@ class Up:
             ConfigError: a setting, a file or the data folder can't be used.
             Unavailable: something did not start.
         """
-        check_files(self._settings)
+        model = newest_model(self._settings.assistant.models)
+        if model:
+            check_model(model)
+        else:
+            check_files(self._settings)
         check_services(self._settings)
         host, port = self._settings.web.host, self._settings.web.port
         with (
@@ -58,16 +63,16 @@ class Up:
             url = installation.address_of(host, listener.getsockname()[1])
             supervisor = Supervisor(self, (lock,))
             try:
-                self._start(supervisor, listener, url)
+                self._start(supervisor, listener, url, train=model is None)
                 while not self._stops:
                     supervisor.step()
             finally:
                 self._stop(supervisor)
 
-    def _start(self, supervisor: Supervisor, listener: socket.socket, url: str) -> None:
-        deadline = time.monotonic() + START_S
+    def _start(self, supervisor: Supervisor, listener: socket.socket, url: str, train: bool) -> None:
+        began = time.monotonic()
         training = None
-        if newest_model(self._settings.assistant.models) is None:
+        if train:
             training = supervisor.add(self._child("train", "training the assistant, once", "train", once=True))
         servers = self._prepare_servers(url)
         for server in servers:
@@ -77,12 +82,12 @@ class Up:
         web = self._child("web", "starting", "web", *listening, fds=(listener.fileno(),))
         supervisor.add(web)
         supervisor.add(self._child("sender", "starting", "sender", stage=SENDING))
-        if training:
-            self._wait(supervisor, [training], deadline + START_S)
+        if training and not self._wait(supervisor, [training], began + TRAIN_S):
+            return
         for number in range(self._settings.worker.count):
             name = "worker" if self._settings.worker.count == 1 else f"worker-{number + 1}"
             supervisor.add(self._child(name, "starting", "worker"))
-        if not self._wait(supervisor, supervisor.children, deadline + START_S):
+        if not self._wait(supervisor, supervisor.children, time.monotonic() + START_S):
             return
         self._started = True
         self._progress.end()
@@ -221,7 +226,8 @@ def _child_of(server: Server) -> Child:
 
 
 def _tell(text: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # nobody may be listening any more
+        print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

@@ -165,6 +165,7 @@ class PostgresServer(Server):
             capture_output=True,
             text=True,
             timeout=300,
+            start_new_session=True,  # Ctrl-C is for the supervisor
             check=False,
         )
         if done.returncode != 0:

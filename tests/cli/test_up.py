@@ -116,7 +116,7 @@ def test_a_corrupt_model_is_told(tmp_path):
     (folder / "broken.tar.gz").write_bytes(b"this is no model")
     data = tmp_path / "data"
     done = frontdesk("up", "--data", str(data), "--port", "0", FRONTDESK_ASSISTANT__MODELS=str(folder))
-    assert_one_line(done, "broken.tar.gz", "frontdesk train")
+    assert_one_line(done, "broken.tar.gz is not a model", "frontdesk train")
     assert processes_of(data) == {}
 
 
