@@ -23,7 +23,7 @@ from bot.conversation.log import Log
 from handoff.database import Database
 from handoff.history import Item, rebuild_conversations, record
 from handoff.live import POLL_S, PROJECTED, Live
-from handoff.recovery import note_divergence, reconcile, restore
+from handoff.recovery import TRIMMED, note_divergence, reconcile, restore
 from handoff.tables import OffsetRow
 
 logger = logging.getLogger(__name__)
@@ -169,6 +169,7 @@ class Projector:
 
     async def _trim_streams(self, offsets: dict[int, str]) -> None:
         async with self._log.redis.pipeline(transaction=False) as pipe:
+            pipe.set(TRIMMED, 1)
             for partition, entry in offsets.items():
                 if entry != "0-0":
                     pipe.xtrim(self._log.keys[partition].events, minid=_after(entry), approximate=False)

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 LOG_ID = "fd:installation"
 """String: which conversation log this Redis holds; written by the projector, once."""
+TRIMMED = "fd:trimmed"
+"""String: events were taken out of this Redis because a PostgreSQL has them."""
 AT_ONCE = 500
 
 RESTORE = """
@@ -45,7 +47,8 @@ async def reconcile(session: AsyncSession, log: Log, offsets: Mapping[int, str])
     """
     known = await session.get(InstallationRow, "log")
     if known is None:
-        if not await log.redis.set(LOG_ID, secrets.token_hex(8), nx=True):
+        await log.redis.set(LOG_ID, secrets.token_hex(8), nx=True)
+        if await log.redis.exists(TRIMMED):
             await note_divergence(session, "PostgreSQL is new, but Redis was projected before", ())
         session.add(InstallationRow(name="log", value=await log.redis.get(LOG_ID)))
         return []
