@@ -145,7 +145,12 @@ class ConversationPage:
         tone = {BOT: "bot", QUEUE: "warn"}.get(view.owner, "accent")
         line = [
             tag("span", channel_mark(view.channel), " ", channel(view.channel)),
-            tag("span", f"{view.messages} messages since {date(view.started_at, self.visit.zone)}", class_="only-wide"),
+            tag(
+                "span",
+                f"{view.messages} messages",
+                title=f"since {date(view.started_at, self.visit.zone)}",
+                class_="only-wide",
+            ),
         ]
         waiting = since(ticket.requested_at, "waiting for") if ticket and view.owner == QUEUE else None
         return join(

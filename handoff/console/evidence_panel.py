@@ -1,6 +1,6 @@
 """What an agent needs to know before the first word: why it was handed over, and what was said already. Pure."""
 
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
@@ -27,6 +27,9 @@ from handoff.console.words import (
 )
 from handoff.views import ConversationView, Evidence, Mood, TicketView
 
+Value = TypeVar("Value")
+
+ORDER = ("what_happened", "order_number", "order", "remedy", "complaint", "severity", "sentiment", "confidence")
 MOODS = 30
 """Messages in the chart, the newest."""
 
@@ -61,13 +64,13 @@ def mood_chart(values: list[Mood], handed_over: int | None, zone: ZoneInfo) -> d
     mark = {
         "silent": True,
         "symbol": "none",
-        "label": {"formatter": "handed over", "position": "insideEndTop", "fontSize": 10},
+        "label": {"formatter": "handed over", "position": "end", "distance": 3, "fontSize": 10},
         "lineStyle": {"type": "dashed", "color": "#b7791f"},
         "data": [{"xAxis": split - 1}],
     }
     return {
         "animation": False,
-        "grid": {"left": 30, "right": 8, "top": 10, "bottom": 20},
+        "grid": {"left": 30, "right": 10, "top": 18, "bottom": 20},
         "tooltip": {"trigger": "axis", "className": "chart-tip", "confine": True},
         "xAxis": {
             "type": "category",
@@ -130,15 +133,20 @@ def _why(evidence: Evidence, ticket: TicketView, zone: ZoneInfo) -> Markup:
 def _facts(evidence: Evidence) -> Markup:
     if not evidence.facts:
         return NOTHING
-    rows = {plain(name): text for name, text in evidence.facts.items()}
+    rows = {plain(name): text for name, text in _in_order(evidence.facts).items()}
     return tag("section", tag("h2", "What the customer told"), tag("dl", *pairs(rows), class_="facts"))
 
 
 def _scores(evidence: Evidence) -> Markup:
     if not evidence.scores:
         return NOTHING
-    rows = [_score(name, value) for name, value in evidence.scores.items()]
+    rows = [_score(name, value) for name, value in _in_order(evidence.scores).items()]
     return tag("section", tag("h2", "Scores at the handover"), tag("dl", *rows, class_="bars"))
+
+
+def _in_order(values: dict[str, Value]) -> dict[str, Value]:
+    """Return the named values with those that agents look for first in front."""
+    return dict(sorted(values.items(), key=lambda one: ORDER.index(one[0]) if one[0] in ORDER else len(ORDER)))
 
 
 def _score(name: str, value: float) -> Markup:

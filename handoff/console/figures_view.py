@@ -1,7 +1,7 @@
 """How figures look: tiles with their definitions, bars, tables and charts. Pure: figures in, markup and charts out."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -212,7 +212,7 @@ def day_chart(groups: Mapping[str, Mapping[str, Figure]], days: Sequence[str]) -
         "tooltip": {"trigger": "axis", "axisPointer": {"type": "shadow"}, "className": "chart-tip", "confine": True},
         "xAxis": {
             "type": "category",
-            "data": [f"{int(day[8:])}.{int(day[5:7])}." for day in days],
+            "data": [f"{date.fromisoformat(day):%-d %b}" for day in days],
             "axisLine": {"lineStyle": {"color": _LINE}},
             "axisTick": {"show": False},
             "axisLabel": {"hideOverlap": True},

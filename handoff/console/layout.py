@@ -51,6 +51,17 @@ def frame(visit: Visit, page: str, title: str) -> Iterator[None]:
     html(_keys())
 
 
+@contextmanager
+def sheet(visit: Visit, page: str, title: str) -> Iterator[None]:
+    """Put what is made inside onto a page that scrolls as a whole; else as `frame`."""
+    with (
+        frame(visit, page, title),
+        ui.element("div").classes("page").style("height:100%"),
+        ui.element("div").classes("page-inner"),
+    ):
+        yield
+
+
 def html(content: Markup = NOTHING, kind: str = "div") -> ui.html:
     """Return an element with markup that handoff.console.markup made, and that is therefore escaped already."""
     return ui.html(content, sanitize=False, tag=kind)

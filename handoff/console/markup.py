@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
-_VOID = frozenset({"br", "hr", "img", "input", "link", "meta", "path", "circle"})
+_VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
 NOTHING = Markup("")
 
 

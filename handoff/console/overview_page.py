@@ -6,11 +6,14 @@ from datetime import timedelta
 from fastapi import Request
 from markupsafe import Markup
 from nicegui import ui
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
+from bot.conversation.ids import ConversationId
 from handoff.console import figures_view
 from handoff.console.figures_view import grouped
-from handoff.console.layout import Keyed, empty, frame, html
+from handoff.console.layout import Keyed, empty, html, sheet
 from handoff.console.markup import join, tag
 from handoff.console.plain import missing_page
 from handoff.console.rows import channel_mark, place_of, reason_chip, who
@@ -21,6 +24,7 @@ from handoff.live import What
 from handoff.metrics import ALL, By, Figure
 from handoff.outcomes import Facts, ended_at, outcome_of
 from handoff.roles import Right
+from handoff.tables import ConversationRow
 
 PERIODS = {
     "24h": ("24 hours", timedelta(hours=24)),
@@ -43,23 +47,19 @@ class OverviewPage:
 
     def build(self) -> None:
         """Make the page."""
-        with (
-            frame(self.visit, "overview", "Overview"),
-            ui.element("div").classes("page").style("height:100%"),
-            ui.element("div").classes("page-inner"),
-        ):
+        with sheet(self.visit, "overview", "Overview"):
             html(_heading(self.name), "header").classes("page-head")
             self._loading = html(tag("div", tag("div", class_="skeleton"), class_="card")).props("aria-label=Loading")
             self._empty = html().classes("card")
             with ui.element("div") as self._content:
                 self._tiles = html().classes("tiles")
                 with ui.element("div").classes("panels"):
-                    with _panel("Outcomes of episodes", "small-panel"):
-                        self._ring = ui.echart({}, renderer="svg").classes("chart desk-chart").style("height:190px")
+                    with _panel("Outcomes of episodes", "small-panel"), ui.element("div").classes("ring"):
+                        self._ring = ui.echart({}, renderer="svg").classes("chart desk-chart").style("height:170px")
                         self._ring.props('role=img aria-label="Outcomes as a ring; the table has the same numbers"')
                         self._key = html()
                     with _panel("Episodes each day, by outcome", "big-panel"):
-                        self._days = ui.echart({}, renderer="svg").classes("chart desk-chart").style("height:380px")
+                        self._days = ui.echart({}, renderer="svg").classes("chart desk-chart").style("height:216px")
                         self._days.props('role=img aria-label="Episodes each day by outcome"')
                     with _panel("Handoffs by reason", "small-panel"):
                         self._reasons = html()
@@ -123,11 +123,7 @@ class EpisodesPage:
     def build(self) -> None:
         """Make the page."""
         definition = next(one for one in ALL if one.id == self.figure)
-        with (
-            frame(self.visit, "overview", definition.title),
-            ui.element("div").classes("page").style("height:100%"),
-            ui.element("div").classes("page-inner"),
-        ):
+        with sheet(self.visit, "overview", definition.title):
             back = tag("a", "Overview", href=f"{BASE}/overview?period={self.name}")
             group = f", {self._group_words()}" if self.by else ""
             title = tag("h1", f"{definition.title}{group}, last {PERIODS[self.name][0]}")
@@ -154,15 +150,16 @@ class EpisodesPage:
         wanted = set(figure.episodes) if figure else set()
         async with visit.desk.database.session() as session:
             facts = [one for one in await load_facts(session, period) if one.id in wanted]
+            names = await _names(session, {one.conversation for one in facts})
         newest = sorted(facts, key=lambda one: one.started_at, reverse=True)
         with visit.client:
             self._loading.set_visibility(False)
             self._empty.set_visibility(not newest)
             if figure:
                 self._value.set_content(_value(figure, len(newest)))
-            self._rows.show((one.id, self._row(one)) for one in newest[:MAX_LISTED])
+            self._rows.show((one.id, self._row(one, names.get(one.conversation, ""))) for one in newest[:MAX_LISTED])
 
-    def _row(self, facts: Facts) -> Markup:
+    def _row(self, facts: Facts, name: str) -> Markup:
         now, idle_s = self.visit.desk.now(), self.visit.console.settings.conversation.idle_s
         outcome = plain(outcome_of(facts)) if ended_at(facts, idle_s, now) else "Still open"
         chips = [reason_chip(one.reason) for one in facts.handoffs[:2]]
@@ -173,7 +170,7 @@ class EpisodesPage:
                 "div",
                 tag(
                     "div",
-                    tag("a", who("", facts.customer), href=place_of(facts.conversation), class_="row-link"),
+                    tag("a", who(name, facts.customer), href=place_of(facts.conversation), class_="row-link"),
                     *chips,
                     class_="row-head",
                 ),
@@ -185,8 +182,7 @@ class EpisodesPage:
                 tag("span", moment_of(facts.started_at, self.visit.zone)[:16], class_="small muted"),
                 class_="row-side",
             ),
-            tag("div", class_="act"),
-            class_="row",
+            class_="row plain-row",
             data_key=facts.id,
         )
 
@@ -219,6 +215,11 @@ def period_of(name: str, visit: Visit) -> Period:
     """Return one of PERIODS, up to now."""
     now = visit.desk.now()
     return Period(now - PERIODS[name][1], now + timedelta(seconds=1))
+
+
+async def _names(session: AsyncSession, conversations: set[ConversationId]) -> dict[ConversationId, str]:
+    query = select(ConversationRow.id, ConversationRow.customer_name).where(ConversationRow.id.in_(conversations))
+    return {row.id: row.customer_name for row in await session.execute(query)}
 
 
 def _asked_period(request: Request) -> str:

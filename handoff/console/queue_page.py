@@ -13,7 +13,7 @@ from bot.conversation.events import Priority, Reason
 from bot.conversation.ids import ConversationId, TicketId
 from bot.conversation.state import BOT
 from handoff.console.icons import icon
-from handoff.console.layout import Keyed, empty, frame, html
+from handoff.console.layout import Keyed, empty, html, sheet
 from handoff.console.markup import join, tag
 from handoff.console.rows import conversation_row, mini_row, place_of, ticket_row
 from handoff.console.visit import Visit
@@ -75,12 +75,9 @@ class QueuePage:
         visit.on("take-over", self._take_over, Right.SERVE)
         for name in _FIELDS:
             visit.on(f"filter-{name}", self._filter(name))
-        with (
-            frame(visit, "", "Queue"),
-            ui.element("div").classes("page").style("height:100%"),
-            ui.element("div").classes("page-inner"),
-        ):
+        with sheet(visit, "", "Queue"):
             with ui.element("div").classes("page-head"):
+                html(tag("span", "Queue"), "h1").classes("sr")
                 self._tabs = html(kind="nav").classes("tabs").props('aria-label="Which conversations"')
             with ui.element("div").classes("queue"):
                 with ui.element("section").classes("card").props('aria-label="Conversations"'):

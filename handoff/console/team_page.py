@@ -10,7 +10,7 @@ from nicegui import ui
 from bot.conversation.errors import BadInput
 from bot.conversation.ids import AgentId
 from handoff.accounts import TokenView, UserView
-from handoff.console.layout import act, button, face, frame, html
+from handoff.console.layout import act, button, face, html, sheet
 from handoff.console.markup import NOTHING, join, tag
 from handoff.console.visit import Visit
 from handoff.console.words import ROLES, date
@@ -41,11 +41,7 @@ class TeamPage:
         }
         for name, handler in acts.items():
             self.visit.on(name, handler, Right.ADMINISTER)
-        with (
-            frame(self.visit, "team", "Team"),
-            ui.element("div").classes("page").style("height:100%"),
-            ui.element("div").classes("page-inner"),
-        ):
+        with sheet(self.visit, "team", "Team"):
             add = act("Add a person", "add-user", "primary", "person")
             html(join([tag("h1", "Team"), add]), "header").classes("page-head")
             self._users = html(tag("div", class_="skeleton")).classes("card scroll-x")
@@ -77,7 +73,7 @@ class TeamPage:
             state = ("warn", "One-time password")
         signed_in = date(user.signed_in_at, self.visit.zone) if user.signed_in_at else "never"
         who = f"{user.display_name} (you)" if me else user.display_name
-        name = tag("span", tag("span", face(user.display_name), class_="face", aria_hidden="true"), " ", who)
+        name = tag("span", tag("span", face(user.display_name), class_="face", aria_hidden="true"), who, class_="named")
         acts = [act("Reset password", "reset", "quiet", user=user.id, name=user.name)]
         lock = ("Lock", "lock") if user.active else ("Unlock", "unlock")
         acts.append(NOTHING if me else act(lock[0], lock[1], "quiet", user=user.id))

@@ -125,7 +125,7 @@ def _told(one: Moment) -> str:
         case "handoff_requested":
             return f"Handed over: {reason}"
         case "ticket_claimed":
-            return f"{one.by or 'An agent'} has this conversation now"
+            return f"{one.by or 'An agent'} took the conversation"
         case "ticket_resolved":
             outcome = OUTCOMES[Outcome(one.text)] if one.text in set(Outcome) else one.text
             return f"{one.by or 'An agent'} resolved it: {outcome}"
