@@ -3,12 +3,14 @@ import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import time
 import urllib.request
 
 import pytest
 
-from tests.running import Installation, frontdesk, processes_of
+from tests.running import ROOT, Installation, environment, frontdesk, processes_of
 
 
 def get(url: str) -> bytes:
@@ -153,3 +155,37 @@ def test_a_run_that_is_killed_or_stopped_leaves_no_process_and_the_next_goes_on(
         assert again.err == []
         assert again.out[-1] == "stopping"
         assert_one_line(again.run("user", "list"), "not running", str(again.data))
+
+
+def test_services_of_ones_own_are_used_and_none_is_started(models, redis_url, database_url, tmp_path):
+    variables = {"REDIS_URL": redis_url, "DATABASE_URL": database_url}
+    with Installation(tmp_path / "data", FRONTDESK_ASSISTANT__MODELS=str(models), **variables) as own:
+        assert ask(own, "ann", "hello there")["replies"]
+        assert sorted(path.name for path in (own.data / "logs").iterdir()) == ["sender.log", "web.log", "worker.log"]
+        assert not (own.data / "postgres").exists()
+        assert not (own.data / "redis").exists()
+
+
+def test_more_processes_may_be_started_by_hand(installation):
+    started = {
+        name: subprocess.Popen(
+            [sys.executable, "-m", "bot.cli", name, "--data", str(installation.data), *more],
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=environment(**installation.variables),
+        )
+        for name, more in (("worker", []), ("sender", []), ("web", ["--port", "0"]))
+    }
+    try:
+        for process in started.values():
+            for line in process.stderr:
+                if line.endswith(" ready\n"):
+                    break
+            process.send_signal(signal.SIGTERM)
+    finally:
+        codes = {name: process.wait(30) for name, process in started.items()}
+        for process in started.values():
+            process.stderr.close()
+    assert codes == {"worker": 0, "sender": 0, "web": 0}
+    assert ask(installation, "up-hand", "hello there")["replies"]
