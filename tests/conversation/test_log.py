@@ -142,7 +142,7 @@ def test_taking_over_twice_is_refused() -> None:
     from bot.conversation.state import State
 
     taken = take_over(State(), ANNA, NOW)
-    with pytest.raises(Conflict, match="with agent:anna"):
+    with pytest.raises(Conflict, match="is with Anna already"):
         take_over(taken.state, BEN, NOW)
 
 
