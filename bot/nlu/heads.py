@@ -10,8 +10,8 @@ import numpy as np
 from bot.conversation.triage import Category, Remedy, Sentiment, Severity, Urgency
 from bot.nlu.encoder import Encoding
 from bot.nlu.features import tone
-from bot.nlu.fitting import Fit, Task, fit, many_hot, one_hot
-from bot.nlu.linear import Floats, Linear, load_linears, save_linears, to_probabilities
+from bot.nlu.fitting import Space, Task, fit, many_hot, one_hot
+from bot.nlu.linear import Floats, Linear, load_linears, save_linears
 from bot.nlu.triage_data import Example
 
 FORMAT = 1
@@ -20,14 +20,19 @@ NAME = "triage"
 COMPLAINT_THRESHOLD = 0.5
 LABEL_THRESHOLD = 0.5
 """From here on a category or a remedy is named."""
-URGENCY_PRECISION = 0.9
-"""An urgency signal is given from the score on at which this share of the held-back sentences that reach it had it."""
 FEWEST = 5
 """A label with fewer examples is not learnt."""
 
-_STRENGTH = 1e-4
-_SENTIMENT_STRENGTH = 2e-4
-"""Inverse L2 penalties. Source: best of 3e-5 to 1e-3 on the complaint and airline tweets, see docs/nlu.md."""
+_STRENGTH = {
+    "complaint": 1e-3,
+    "severity": 3e-3,
+    "sentiment": 1e-3,
+    "category": 3e-3,
+    "remedy": 3e-3,
+    "urgency": 1e-2,
+}
+"""Inverse L2 penalties. Source: best of 1e-4 to 3e-2 on nlu_data/golden/triage.yml; for complaint and sentiment, which
+tweets of other people want stronger (1e-4), between the two."""
 
 _SENTIMENTS = (Sentiment.NEGATIVE, Sentiment.NEUTRAL, Sentiment.POSITIVE)
 
@@ -43,7 +48,7 @@ class Judgement:
     remedies: tuple[Remedy, ...]
     sentiment: Sentiment
     sentiment_value: float
-    urgency: tuple[Urgency, ...]
+    urgency_scores: dict[Urgency, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +88,6 @@ class TriageHeads:
         severity = {Severity(label): score for label, score in of("severity").items()}
         mood = of("sentiment")
         categories = [Category(label) for label in _named(of("category"), at_least_one=True)] if complains else []
-        thresholds = self.about.get("urgency_thresholds", {})
         return Judgement(
             complaint=complaint,
             severity=max(severity, key=severity.__getitem__) if complains and severity else Severity.NONE,
@@ -92,65 +96,49 @@ class TriageHeads:
             remedies=tuple(Remedy(label) for label in _named(of("remedy"))),
             sentiment=Sentiment(max(mood, key=mood.__getitem__)) if mood else Sentiment.NEUTRAL,
             sentiment_value=mood.get(Sentiment.POSITIVE, 0.0) - mood.get(Sentiment.NEGATIVE, 0.0),
-            urgency=tuple(
-                Urgency(label) for label, score in of("urgency").items() if score >= thresholds.get(label, 1.1)
-            ),
+            urgency_scores={Urgency(label): score for label, score in of("urgency").items()},
         )
 
 
 def train_heads(encoding: Encoding, examples: Sequence[Example]) -> TriageHeads:
     """Train all heads on labelled sentences; `encoding` holds their vectors, in the same order."""
-    features = tone(encoding)
-    complains = np.array([example.complaint for example in examples])
-    fits = {name: fit(features[rows], task) for name, (task, rows) in _tasks(examples, complains).items()}
+    space = Space.of(tone(encoding))
+    fits = {name: fit(space, task) for name, task in _tasks(examples).items()}
     about = {
         "format": FORMAT,
         "sentences": len(examples),
         "calibration_error": {name: round(each.calibration_error, 4) for name, each in fits.items()},
     }
-    if "urgency" in fits:
-        targets = _tasks(examples, complains)["urgency"][0].targets
-        about["urgency_thresholds"] = _thresholds(fits["urgency"], targets)
     return TriageHeads({name: each.linear for name, each in fits.items()}, about)
 
 
-def _tasks(examples: Sequence[Example], complains: Any) -> dict[str, tuple[Task, Any]]:
-    """Return what each head learns, and from which rows; a head that has nothing to tell apart is left out."""
-    everything = np.ones(len(examples), bool)
-    tasks: dict[str, tuple[Task, Any]] = {}
+def _tasks(examples: Sequence[Example]) -> dict[str, Task]:
+    """Return what each head learns; a head that has nothing to tell apart is left out."""
+    tasks: dict[str, Task] = {}
 
-    def each(name: str, values: Sequence[Sequence[str]], known: Sequence[str], rows: Any) -> None:
-        chosen = [value for value, use in zip(values, rows, strict=True) if use]
-        labels = tuple(label for label in known if FEWEST <= sum(label in value for value in chosen) < len(chosen))
+    def each(name: str, values: Sequence[Sequence[str]], possible: Sequence[str], told: Sequence[bool]) -> None:
+        labels = tuple(
+            label
+            for label in possible
+            if FEWEST <= sum(label in value for value, use in zip(values, told, strict=True) if use) < sum(told)
+        )
         if labels:
-            tasks[name] = Task(labels, many_hot(chosen, labels), False, _STRENGTH), rows
+            known = np.repeat(np.array(told, np.float32)[:, None], len(labels), axis=1)
+            tasks[name] = Task(labels, many_hot(values, labels), False, _STRENGTH[name], known)
 
-    def one(name: str, values: Sequence[str], known: Sequence[str], strength: float) -> None:
-        labels = tuple(label for label in known if label in values)
+    def one(name: str, values: Sequence[str], possible: Sequence[str]) -> None:
+        labels = tuple(label for label in possible if label in values)
         if len(labels) > 1:
-            tasks[name] = Task(labels, one_hot(values, labels), True, strength), everything
+            tasks[name] = Task(labels, one_hot(values, labels), True, _STRENGTH[name])
 
-    each("complaint", [("complaint",) if value else () for value in complains], ("complaint",), everything)
-    one("severity", [str(example.severity) for example in examples], list(Severity), _STRENGTH)
-    one("sentiment", [str(example.sentiment) for example in examples], _SENTIMENTS, _SENTIMENT_STRENGTH)
-    told = np.array([bool(example.category) for example in examples])
-    each("category", [example.category for example in examples], list(Category), told)
-    each("remedy", [example.remedy for example in examples], list(Remedy), everything)
-    each("urgency", [example.urgency for example in examples], list(Urgency), everything)
+    everywhere = [True] * len(examples)
+    each("complaint", [("complaint",) if example.complaint else () for example in examples], ("complaint",), everywhere)
+    one("severity", [example.severity for example in examples], list(Severity))
+    one("sentiment", [example.sentiment for example in examples], _SENTIMENTS)
+    each("category", [example.category for example in examples], list(Category), [bool(e.category) for e in examples])
+    each("remedy", [example.remedy for example in examples], list(Remedy), everywhere)
+    each("urgency", [example.urgency for example in examples], list(Urgency), everywhere)
     return tasks
-
-
-def _thresholds(found: Fit, targets: Floats) -> dict[str, float]:
-    """Return from which probability on each label is right often enough; above 1 where it never is."""
-    scores = to_probabilities(found.held_back, exclusive=False)
-    thresholds = {}
-    for place, label in enumerate(found.linear.labels):
-        order = np.argsort(-scores[:, place])
-        precision = np.cumsum(targets[order, place]) / np.arange(1, len(order) + 1)
-        enough = np.flatnonzero(precision >= URGENCY_PRECISION)
-        enough = enough[enough >= FEWEST - 1]
-        thresholds[label] = float(scores[order[enough[-1]], place]) if len(enough) else 1.1
-    return thresholds
 
 
 def _named(scores: Mapping[str, float], at_least_one: bool = False) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 from bot.conversation.errors import ConfigError
 from bot.nlu.encoder import Encoding
 from bot.nlu.features import topic
-from bot.nlu.fitting import Fit, Task, fit, one_hot, platt
+from bot.nlu.fitting import Fit, Space, Task, fit, one_hot, platt
 from bot.nlu.linear import Floats, Linear, load_linears, log_sum_exp, save_linears, to_probabilities
 
 FORMAT = 1
@@ -101,8 +101,8 @@ def train_intents(encoding: Encoding, names: Sequence[str]) -> IntentHead:
     labels = tuple(sorted(set(names)))
     if len(labels) < 2:
         raise ConfigError("training: examples of two intents are needed at least")
-    task = Task(labels, one_hot(names, labels), True, _STRENGTH, standardise=False)
-    found = fit(topic(encoding), task)
+    task = Task(labels, one_hot(names, labels), True, _STRENGTH)
+    found = fit(Space.of(topic(encoding), standardise=False), task)
     slope, middle = _scope(found, names)
     right = np.array(names) == np.array(labels)[found.held_back.argmax(axis=1)]
     about = {

@@ -1,10 +1,11 @@
 """Find phrases that designers list, by spaCy's matchers.
 
-How a phrase is written: words between spaces; `a|b` is either; `word?` may be missing; `..` stands for up to three
-words. Case does not matter, nor do apostrophes that people leave out. With `plurals`, the last word may stand in the
-plural. Of phrases that overlap, the longest counts.
+How a phrase is written: words between spaces; `a|b` is either word and `(a b|c)` either group of words; what ends
+in `?` may be missing; `..` stands for up to three words. Case does not matter, nor do apostrophes that people leave
+out. With `plurals`, the last word may stand in the plural. Of phrases that overlap, the longest counts.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +16,8 @@ from bot.conversation.errors import ConfigError
 
 GAP = ".."
 _GAP_WORDS = 3
-_MOST_VARIANTS = 500
+_MOST_VARIANTS = 1_000
+_PARTS = re.compile(r"\([^()]*\)\??|\S+")
 
 
 @lru_cache(maxsize=1)
@@ -99,12 +101,12 @@ class PhraseBook:
 
 def _variants(phrase: str, plurals: bool) -> Iterator[str]:
     """Return every plain phrase that a written one stands for, gaps left in."""
-    words = phrase.lower().split()
+    words = _PARTS.findall(phrase.lower())
     if not words or words[0] == GAP or words[-1] == GAP:
         raise ConfigError(f"entities: a phrase must begin and end with a word: {phrase!r}")
     choices = []
     for word in words:
-        options = word.removesuffix("?").split("|")
+        options = word.removesuffix("?").strip("()").split("|")
         choices.append([*options, ""] if word.endswith("?") else options)
     if plurals:
         choices[-1] = [form for option in choices[-1] for form in (option, *_plurals(option))]
@@ -114,7 +116,7 @@ def _variants(phrase: str, plurals: bool) -> Iterator[str]:
     if count > _MOST_VARIANTS:
         raise ConfigError(f"entities: a phrase stands for {count} variants, write several: {phrase!r}")
     for chosen in product(*choices):
-        plain = " ".join(word for word in chosen if word)
+        plain = " ".join(" ".join(chosen).split())
         if plain:
             yield plain
             if "'" in plain:
