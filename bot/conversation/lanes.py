@@ -51,6 +51,7 @@ class Lanes(Generic[T]):
         async with asyncio.TaskGroup() as tasks:
             last = "0"
             while True:
+                _stop_if_cancelled()
                 if sum(len(lane) for lane in waiting.values()) > MAX_WAITING:
                     await asyncio.sleep(0.05)
                     continue
@@ -73,6 +74,7 @@ class Lanes(Generic[T]):
         lane = waiting[conversation]
         pause_s = 0.05
         while lane:
+            _stop_if_cancelled()
             try:
                 async with self._at_once:
                     await self._handle(lane[0])
@@ -87,6 +89,13 @@ class Lanes(Generic[T]):
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, MAX_PAUSE_S)
         del waiting[conversation]
+
+
+def _stop_if_cancelled() -> None:
+    # Python 3.11's wait_for, in which the Redis client sends, swallows a cancellation that comes when it is done.
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _rows(answer: list[tuple[str, list[tuple[str, dict[str, str]]]]]) -> list[tuple[str, dict[str, str]]]:
