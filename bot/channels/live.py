@@ -74,10 +74,14 @@ class Live:
         try:
             await stop.wait()
         finally:
-            self.closed = True
-            self._tell_all()
+            self.close()
             listener.cancel()
             await asyncio.gather(listener, return_exceptions=True)
+
+    def close(self) -> None:
+        """Let go of everyone who waits, because the process is stopping."""
+        self.closed = True
+        self._tell_all()
 
     async def _listen(self) -> None:
         # Python 3.11's wait_for, in which the client sends, may swallow a cancellation: ask for the flag too.

@@ -84,16 +84,22 @@ class Mailbox:
             raise Unavailable("messages can't be read right now; try again in a moment") from error
         return str(newest[0][0]) if newest else ""
 
-    async def wait(self, conversation: ConversationId, place: str, wait_s: float) -> list[MailView]:
-        """Return what came after a place, as soon as there is something; nothing when the time is over."""
+    async def wait(
+        self, conversation: ConversationId, place: str, wait_s: float, typing_too: bool = False
+    ) -> tuple[list[MailView], bool]:
+        """Return what came after a place as soon as there is something, and whether an agent is typing.
+
+        Nothing is returned when the time is over; `typing_too` makes an agent's typing end the wait as well.
+        """
         deadline = time.monotonic() + wait_s
+        typing = False
         with self.live.watch(conversation) as watch:
             while True:
                 items = await self.after(conversation, place)
                 left_s = deadline - time.monotonic()
-                if items or left_s <= 0 or self.live.closed:
-                    return items
-                await watch.wait(min(left_s, REREAD_S))
+                if items or (typing and typing_too) or left_s <= 0 or self.live.closed:
+                    return items, typing
+                typing |= await watch.wait(min(left_s, REREAD_S))
 
     async def replies(self, accepted: Accepted, place: str, wait_s: float) -> list[MailView] | None:
         """Return the replies to a message once the work on it is over; None if that takes longer than `wait_s`.

@@ -100,7 +100,7 @@ def create_router(gateway: Gateway, mailbox: Mailbox, authorise: Authorise, sett
         wait_s: Annotated[float, Query(ge=0, le=MAX_WAIT_S, description="wait so long for something new")] = 0.0,
     ) -> Messages:
         """Return what was said after a place, oldest first; at most 100 items, the newest 300 are kept for 30 days."""
-        items = await mailbox.wait(conversation_id(CHANNEL, customer), after, wait_s)
+        items, _ = await mailbox.wait(conversation_id(CHANNEL, customer), after, wait_s)
         return Messages(items=items, after=items[-1].place if items else after)
 
     return router

@@ -56,6 +56,6 @@ async def test_whoever_waits_is_let_go_when_the_process_stops(log: Log) -> None:
     await asyncio.sleep(0)
     stop.set()
     async with asyncio.timeout(5):
-        assert await waiting == []
+        assert await waiting == ([], False)
         assert await replies is None
         await task
