@@ -30,6 +30,7 @@ from handoff.lists import ConversationFilters, TicketFilters, count_open, list_c
 from handoff.live import Changes, Live
 from handoff.projection import Projection
 from handoff.tables import TicketRow, TicketState
+from handoff.tasks import raise_lost_cancellation
 from handoff.threads import Threads
 from handoff.views import ConversationSummary, ConversationView, MessageView, NoteView, Page, TicketView
 
@@ -300,6 +301,7 @@ class Desk:
                     await self.publish_presence()
                 except Unavailable as error:
                     logger.warning("presence not told: %s", error)
+                raise_lost_cancellation()
                 await asyncio.sleep(presence.PUBLISH_EVERY_S)
         finally:
             live.cancel()

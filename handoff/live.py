@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from bot.conversation.ids import ConversationId
 from bot.conversation.keys import LIVE, TYPING
+from handoff.tasks import raise_lost_cancellation
 
 logger = logging.getLogger(__name__)
 
@@ -119,6 +120,7 @@ class Live:
                     await pubsub.subscribe(*_WHAT)
                     while True:
                         message = await pubsub.get_message(timeout=POLL_S)
+                        raise_lost_cancellation()
                         troubled = False
                         if message is not None:
                             self._pass_on(message)

@@ -25,6 +25,7 @@ from handoff.history import Item, rebuild_conversations, record
 from handoff.live import POLL_S, PROJECTED, Live
 from handoff.recovery import TRIMMED, note_divergence, reconcile, restore
 from handoff.tables import OffsetRow
+from handoff.tasks import raise_lost_cancellation
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +130,9 @@ class Projector:
     async def _follow(self, connection: AsyncConnection) -> None:
         async with self._live.listen() as changes:
             while True:
-                if not await self.step(connection):
+                done = await self.step(connection)
+                raise_lost_cancellation()
+                if not done:
                     await changes.drain(POLL_S)
 
     async def step(self, connection: AsyncConnection) -> int:
