@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 MAX_NLU_CHARS = 2_000
 """The part of a message that NLU reads; the encoder sees some 250 words, people rarely write more."""
 
+LEADING = re.compile(r"^[\s/]+")
 ANSWER_PREFIX = "utter_faq"
 COMMANDS = {"/start": "/greet", "/help": "/chitchat/what_can_you_do"}
 """Commands that messaging apps offer by themselves, and the payloads that they stand for."""
@@ -84,7 +85,8 @@ class Assistant:
         elif inbound.text.strip():
             parsed = await self._parse(inbound.text)
         else:
-            parsed = await self._processor.parse_message(UserMessage("/attachment"))
+            nothing = "/attachment" if inbound.attachments else "/nlu_fallback"
+            parsed = await self._processor.parse_message(UserMessage(nothing))
         if inbound.text.strip():
             parsed["text"] = inbound.text
         message = UserMessage(
@@ -101,7 +103,7 @@ class Assistant:
 
     async def _parse(self, text: str) -> dict[str, Any]:
         # Rasa takes a leading slash for an order to set an intent and slots; customers have no such right.
-        plain = text[:MAX_NLU_CHARS].lstrip("/ \t\r\n\f\v\u00a0") or "…"
+        plain = LEADING.sub("", text)[:MAX_NLU_CHARS] or "…"
         parsed: dict[str, Any] = await self._processor.parse_message(UserMessage(plain))
         return parsed
 

@@ -70,15 +70,17 @@ def restore(sender: str, memory: str, domain: Domain) -> DialogueStateTracker:
     data = json.loads(memory)
     tracker = DialogueStateTracker(sender, domain.slots)
     loop = data.get("loop") or {}
-    events = [Event.from_parameters(event) for event in data["events"]]
+    events = [event for each in data["events"] if (event := Event.from_parameters(each))]
+    # Rasa gives actions a copy of the tracker that is made of its events alone, so what is older than they are must
+    # be said by events too.
+    told = {event.key for event in events if isinstance(event, SlotSet)}
+    for name, value in data["slots"].items():
+        if name in tracker.slots and name not in told:
+            tracker.update(SlotSet(name, value))
     if loop.get("name") and not any(isinstance(e, ActiveLoop) and e.name == loop["name"] for e in events):
         tracker.update(ActiveLoop(loop["name"]))
     for event in events:
-        if event is not None:
-            tracker.update(event)
-    for name, value in data["slots"].items():
-        if name in tracker.slots:
-            tracker.slots[name].value = value
+        tracker.update(event)
     if loop.get("name") and tracker.active_loop:
         tracker.active_loop.is_interrupted = loop.get("is_interrupted", False)
         tracker.active_loop.rejected = loop.get("rejected", False)

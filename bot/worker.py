@@ -3,7 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from bot.conversation import episodes
 from bot.conversation.errors import Conflict
@@ -40,6 +44,18 @@ TURNS_AT_ONCE = 8
 
 KNOWN_BUTTONS = 24
 """How many of the last buttons still work when pressed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A message that the bot has to answer: the state with which its turn begins, and what is to be logged first."""
+
+    snapshot: Snapshot
+    entry: InboxEntry
+    inbound: Inbound
+    events: tuple[Event, ...]
+    state: State
+    now: datetime
 
 
 class Worker:
@@ -104,30 +120,26 @@ class Worker:
             received = _received(inbound, triage, state)
             await self._log.append(snapshot, [*events, received], state=state, ack=entry)
             return
+        work = _Work(snapshot, entry, inbound, tuple(events), state, now)
+        if tries > self._settings.assistant.max_tries:
+            logger.error("turn_given_up conversation=%s tries=%d", snapshot.conversation, tries)
+            await self._fail(work, None)
+            return
         try:
-            turn = await asyncio.wait_for(
-                self._assistant.turn(inbound, button.payload if button else None, snapshot.assistant, state.returned),
-                self._settings.assistant.turn_timeout_s,
-            )
+            await self._take_turn(work, button.payload if button else None)
+        except (Conflict, AlreadyDone, RedisConnectionError, RedisTimeoutError):
+            raise
         except Exception:
-            logger.exception("turn_failed conversation=%s try=%d", snapshot.conversation, tries)
             if tries < self._settings.assistant.max_tries:
                 raise
-            await self._fail(snapshot, entry, inbound, events, state, now)
-            return
-        await self._commit(snapshot, entry, inbound, turn, events, state, now)
+            logger.exception("turn_given_up conversation=%s tries=%d", snapshot.conversation, tries)
+            await self._fail(work, await self._triage(inbound.text))
 
-    async def _commit(
-        self,
-        snapshot: Snapshot,
-        entry: InboxEntry,
-        inbound: Inbound,
-        turn: Turn,
-        events: list[Event],
-        state: State,
-        now: datetime,
-    ) -> None:
-        events = [*events, _received(inbound, turn.triage, state)]
+    async def _take_turn(self, work: "_Work", payload: str | None) -> None:
+        snapshot, inbound, state, now = work.snapshot, work.inbound, work.state, work.now
+        async with asyncio.timeout(self._settings.assistant.turn_timeout_s):
+            turn = await self._assistant.turn(inbound, payload, snapshot.assistant, state.returned)
+        events: list[Event] = [*work.events, _received(inbound, turn.triage, state)]
         sent, state = self._say(turn, inbound, state, now)
         events += sent
         events.append(
@@ -156,22 +168,15 @@ class Worker:
         if handoff:
             moved, state = await self._hand_over(state, handoff, inbound, now)
             events += moved
-        await self._log.append(snapshot, events, state=state, assistant=turn.memory, ack=entry)
+        await self._log.append(snapshot, events, state=state, assistant=turn.memory, ack=work.entry)
 
-    async def _fail(
-        self,
-        snapshot: Snapshot,
-        entry: InboxEntry,
-        inbound: Inbound,
-        events: list[Event],
-        state: State,
-        now: datetime,
-    ) -> None:
-        received = _received(inbound, await self._triage(inbound.text), state)
-        sorry = self._system(SORRY_FAILED, inbound, state, now)
+    async def _fail(self, work: "_Work", triage: Triage | None) -> None:
+        inbound, now = work.inbound, work.now
+        received = _received(inbound, triage, work.state)
+        sorry = self._system(SORRY_FAILED, inbound, work.state, now)
         handoff = Handoff(Reason.BOT_FAILURE, Priority.P2, details=("the bot failed on this message",))
-        moved, state = await self._hand_over(state, handoff, inbound, now)
-        await self._log.append(snapshot, [*events, received, sorry, *moved], state=state, ack=entry)
+        moved, state = await self._hand_over(work.state, handoff, inbound, now)
+        await self._log.append(work.snapshot, [*work.events, received, sorry, *moved], state=state, ack=work.entry)
 
     async def _hand_over(
         self, state: State, handoff: Handoff, inbound: Inbound, now: datetime

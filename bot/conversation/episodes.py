@@ -12,12 +12,13 @@ IDLE = "idle"
 def begin(state: State, channel: str, now: datetime, idle_s: int) -> tuple[list[Event], State]:
     """Return the events and the state with which a customer message begins, or goes on with, an episode.
 
-    An episode ends after `idle_s` seconds without a customer message, while the bot has the conversation: as long as
-    a person has it, or somebody waits for one, it stays open.
+    An episode ends after `idle_s` seconds in which the bot has the conversation and the customer says nothing. As long
+    as a person has it, or somebody waits for one, it stays open.
     """
     events: list[Event] = []
     if state.episode and state.last_customer_at and state.owned_by_bot:
-        end = state.last_customer_at + timedelta(seconds=idle_s)
+        last = max(state.last_customer_at, state.owner_since or state.last_customer_at)
+        end = last + timedelta(seconds=idle_s)
         if now > end:
             events.append(EpisodeClosed(at=end, episode=state.episode, by=IDLE))
             state = state.model_copy(update={"episode": None})

@@ -66,13 +66,12 @@ def hand_over(state: State, handoff: Handoff, now: datetime) -> Move:
     if not state.owned_by_bot:
         raise Conflict(f"the conversation is with {state.owner_name or 'the queue'} already")
     ticket = TicketId(new_id("t"))
-    new = _owned(state, QUEUE, "").model_copy(
+    new = _owned(state, QUEUE, "", now).model_copy(
         update={
             "ticket": ticket,
             "priority": handoff.priority,
             "queued_at": now,
             "handoffs": state.handoffs + 1,
-            "buttons": {},
         }
     )
     requested = HandoffRequested(
@@ -99,7 +98,7 @@ def claim(state: State, agent: Agent, now: datetime) -> Move:
         return Move(state, ())
     if state.owner != QUEUE or state.ticket is None:
         raise Conflict(f"{state.owner_name or 'the bot'} has this conversation already")
-    new = _owned(state, agent_owner(agent.id), agent.name)
+    new = _owned(state, agent_owner(agent.id), agent.name, now)
     claimed = TicketClaimed(at=now, episode=state.episode, ticket=state.ticket, agent=agent.id, agent_name=agent.name)
     return Move(new, (claimed, _changed(state, new, now)))
 
@@ -163,7 +162,7 @@ def resolve(state: State, agent: Agent, outcome: Outcome, comment: str, now: dat
         Conflict: the agent does not have the conversation.
     """
     ticket = _require(state, agent)
-    new = _freed(state).model_copy(update={"episode": None})
+    new = _freed(state, now).model_copy(update={"episode": None})
     events = (
         TicketResolved(at=now, episode=state.episode, ticket=ticket, agent=agent.id, outcome=outcome, comment=comment),
         _changed(state, new, now),
@@ -179,7 +178,7 @@ def return_to_bot(state: State, agent: Agent, now: datetime) -> Move:
         Conflict: the agent does not have the conversation.
     """
     ticket = _require(state, agent)
-    new = _freed(state)
+    new = _freed(state, now)
     returned = ReturnedToBot(at=now, episode=state.episode, ticket=ticket, agent=agent.id)
     return Move(new, (returned, _changed(state, new, now)))
 
@@ -200,12 +199,19 @@ def _checked(text: str) -> str:
     return text
 
 
-def _owned(state: State, owner: str, name: str) -> State:
-    return state.model_copy(update={"owner": owner, "owner_name": name, "owner_version": state.owner_version + 1})
+def _owned(state: State, owner: str, name: str, now: datetime) -> State:
+    return state.model_copy(
+        update={
+            "owner": owner,
+            "owner_name": name,
+            "owner_since": now,
+            "owner_version": state.owner_version + 1,
+        }
+    )
 
 
-def _freed(state: State) -> State:
-    return _owned(state, BOT, "").model_copy(
+def _freed(state: State, now: datetime) -> State:
+    return _owned(state, BOT, "", now).model_copy(
         update={"ticket": None, "priority": None, "queued_at": None, "returned": True}
     )
 

@@ -31,6 +31,7 @@ class State(BaseModel):
     owner: str = BOT
     owner_version: int = 0
     owner_name: str = ""
+    owner_since: AwareDatetime | None = None
     ticket: TicketId | None = None
     priority: Priority | None = None
     queued_at: AwareDatetime | None = None

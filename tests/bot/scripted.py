@@ -7,6 +7,7 @@ from bot.conversation.triage import Triage
 from bot.turns import Reply, Turn
 
 HAND_OVER = {"command": "hand_over", "reason": "customer_request", "priority": "P3", "facts": {"order_number": "LF-1"}}
+NONSENSE = {"command": "hand_over", "reason": "because"}
 OFFER = {"command": "offer_handoff", "reason": "repeated_fallback"}
 
 
@@ -28,7 +29,9 @@ class ScriptedAssistant:
         if text == "fail":
             raise RuntimeError("scripted failure")
         replies = () if text in ("silent", "human") else (Reply(f"echo {text}", (("Yes", "/affirm"),)),)
-        commands = tuple(c for word, c in (("human", HAND_OVER), ("offer", OFFER)) if word == text)
+        commands = tuple(
+            c for word, c in (("human", HAND_OVER), ("offer", OFFER), ("nonsense", NONSENSE)) if word == text
+        )
         return Turn(
             triage=await self.triage(text),
             replies=replies,

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.conversation.errors import BadInput
 from bot.conversation.events import (
     Author,
     CustomerMessageEdited,
@@ -23,7 +24,7 @@ from bot.conversation.log import Log
 from bot.conversation.messages import Inbound, InboxEntry
 from bot.conversation.ownership import Agent, claim, resolve, return_to_bot, take_over
 from bot.conversation.state import QUEUE
-from bot.settings import Settings
+from bot.settings import AssistantSettings, Settings
 from bot.worker import Worker
 from tests.bot.scripted import ScriptedAssistant
 from tests.conftest import eventually
@@ -186,6 +187,53 @@ async def test_a_message_that_always_fails_goes_to_a_person(chat: Chat) -> None:
     (requested,) = await chat.events(HandoffRequested)
     assert requested.reason is Reason.BOT_FAILURE
     assert (await chat.heard())[0].startswith("Sorry, something went wrong")
+
+
+async def test_a_message_that_kills_workers_goes_to_a_person_without_another_turn(chat: Chat) -> None:
+    entry = await chat.post("hello")
+    await chat.log.redis.hset(chat.log.keys_of(CONVERSATION).tries, entry.entry, 3)
+    await chat.worker.handle(entry)
+    (requested,) = await chat.events(HandoffRequested)
+    assert requested.reason is Reason.BOT_FAILURE
+    assert chat.assistant.turns == []
+
+
+async def test_a_command_that_makes_no_sense_does_not_block_the_conversation(chat: Chat) -> None:
+    entry = await chat.post("nonsense")
+    for _ in range(2):
+        with pytest.raises(BadInput, match="with a reason or priority that there is not"):
+            await chat.worker.handle(entry)
+    await chat.worker.handle(entry)
+    assert (await chat.log.load(CONVERSATION)).state.owner == QUEUE
+
+
+async def test_a_turn_that_hangs_is_ended_and_counted(chat: Chat) -> None:
+    class Stuck(ScriptedAssistant):
+        async def turn(self, *_):
+            await asyncio.Event().wait()
+
+    settings = Settings(assistant=AssistantSettings(turn_timeout_s=0.05, max_tries=1))
+    chat.worker = Worker(chat.log, Stuck(), settings, clock=lambda: OPEN)
+    await chat.say("hello")
+    assert (await chat.log.load(CONVERSATION)).state.owner == QUEUE
+
+
+async def test_idle_time_begins_when_a_person_gives_the_conversation_back(chat: Chat) -> None:
+    await chat.say("human")
+    await chat.move(claim, ANNA, chat.now)
+    chat.now += timedelta(hours=30)
+    await chat.move(return_to_bot, ANNA, chat.now)
+    chat.now += timedelta(minutes=30)
+    await chat.say("thanks")
+    assert len(await chat.events(EpisodeStarted)) == 1
+
+
+async def test_a_button_pressed_after_the_handoff_reaches_the_agent_as_words(chat: Chat) -> None:
+    await chat.say("hello")
+    (sent,) = await chat.events(MessageSent)
+    await chat.say("human")
+    await chat.say("", button=sent.buttons[0].id)
+    assert (await chat.events(CustomerMessageReceived))[-1].text == "Yes"
 
 
 async def test_a_customer_always_gets_an_answer(chat: Chat) -> None:
