@@ -1,0 +1,1 @@
+"""Pure NLU skills and their thin Rasa components."""

@@ -77,7 +77,7 @@ class Fit:
 
 def fit(space: Space, task: Task) -> Fit:
     """Train and calibrate a head. Texts whose labels are not known still get held-back logits."""
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     # On a busy machine two threads of such small products wait for each other, ten times as long as one thread takes.
     with threadpool_limits(1):

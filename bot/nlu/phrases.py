@@ -13,6 +13,7 @@ from itertools import product
 from typing import Any
 
 from bot.conversation.errors import ConfigError
+from bot.nlu.slim_imports import slim_imports
 
 GAP = ".."
 _GAP_WORDS = 3
@@ -27,10 +28,11 @@ def tokenizer() -> Any:
     Not `spacy.blank("en")`: making a pipeline imports whatever is registered as a component in any installed package,
     here Presidio with transformers (47 MB and 3 s).
     """
-    from spacy.lang.en import English
-    from spacy.tokenizer import Tokenizer
-    from spacy.util import compile_infix_regex, compile_prefix_regex, compile_suffix_regex
-    from spacy.vocab import create_vocab
+    with slim_imports():
+        from spacy.lang.en import English
+        from spacy.tokenizer import Tokenizer
+        from spacy.util import compile_infix_regex, compile_prefix_regex, compile_suffix_regex
+        from spacy.vocab import create_vocab
 
     defaults = English.Defaults
     return Tokenizer(
@@ -69,7 +71,8 @@ class PhraseBook:
         Raises:
             ConfigError: a phrase is empty or stands for too many variants.
         """
-        from spacy.matcher import Matcher, PhraseMatcher
+        with slim_imports():
+            from spacy.matcher import Matcher, PhraseMatcher
 
         self._exact, self._gapped = PhraseMatcher(tokenize.vocab, attr="LOWER"), Matcher(tokenize.vocab)
         self._ignored, self._one_a_place = frozenset(ignored), one_a_place

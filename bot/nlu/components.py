@@ -1,0 +1,278 @@
+"""The skills as components of Rasa's: they translate, and know nothing themselves.
+
+In config.yml, in this order: `EntityPatterns`, `IntentClassifier`, `TriageClassifier`. The encoder is this process's
+own and remembers its last texts, so a message is encoded once for all of them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bot.conversation.errors import ConfigError
+from bot.conversation.triage import Entity
+from bot.nlu.encoder import CACHE, Encoder, shared_encoder
+from bot.nlu.entities import EntityFinder
+from bot.nlu.heads import TriageHeads, train_heads
+from bot.nlu.intents import IntentGuess, IntentHead, train_intents
+from bot.nlu.personal_data import PersonalDataFinder
+from bot.nlu.skill import Thresholds, check_encoder, intent_of, signals_of, triage_of
+from bot.nlu.text import prepare as prepare_text
+from bot.nlu.triage_data import data_digest, read_examples
+from bot.nlu.urgency import FILE as URGENCY_FILE
+from bot.nlu.urgency import UrgencyPhrases
+from bot.rasa_runtime import prepare
+
+prepare()
+
+from rasa.engine.graph import ExecutionContext, GraphComponent  # noqa: E402
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe  # noqa: E402
+from rasa.engine.storage.resource import Resource  # noqa: E402
+from rasa.engine.storage.storage import ModelStorage  # noqa: E402
+from rasa.shared.nlu.constants import (  # noqa: E402
+    ENTITIES,
+    INTENT,
+    INTENT_RANKING_KEY,
+    RESPONSE_SELECTOR,
+    TEXT,
+)
+from rasa.shared.nlu.training_data.message import Message  # noqa: E402
+from rasa.shared.nlu.training_data.training_data import TrainingData  # noqa: E402
+
+GUESS = "intent_guess"
+"""Message key: the `IntentGuess`, for the components after the classifier; not part of the result."""
+TRIAGE = "triage"
+"""Message key: the `Triage` as JSON values."""
+
+
+class _Component(GraphComponent):  # type: ignore[misc]
+    """What the three have in common: settings, a place in the model, one encoder."""
+
+    def __init__(self, config: dict[str, Any], storage: ModelStorage, resource: Resource) -> None:
+        unknown = sorted(set(config) - set(self.get_default_config()))
+        if unknown:
+            raise ConfigError(f"config.yml: {type(self).__name__} has no setting {', '.join(unknown)}")
+        self._config = config
+        self._thresholds = Thresholds.of(config)
+        self._storage = storage
+        self._resource = resource
+
+    @classmethod
+    def create(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+    ) -> _Component:
+        """Make one that is to be trained."""
+        return cls(config, model_storage, resource)
+
+    @classmethod
+    def load(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+        **kwargs: Any,
+    ) -> _Component:
+        """Read a trained one from a model.
+
+        Raises:
+            ConfigError: the model's files are missing, damaged, or made with another encoder.
+        """
+        component = cls(config, model_storage, resource)
+        with model_storage.read_from(resource) as folder:
+            component._read(folder)
+        return component
+
+    def _read(self, folder: Path) -> None:
+        raise NotImplementedError
+
+    def _encoder(self) -> Encoder:
+        return shared_encoder(self._config.get("encoder"), Path(self._config.get("cache") or CACHE))
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=True)
+class EntityPatterns(_Component):
+    """Finds entities by the patterns of `nlu_data/entities`, which travel with the model."""
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        """Return the settings with their defaults."""
+        return {"patterns": "nlu_data/entities"}
+
+    @classmethod
+    def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
+        """Let the model be made again when the patterns change."""
+        return data_digest(Path(config.get("patterns", cls.get_default_config()["patterns"])))
+
+    def train(self, training_data: TrainingData) -> Resource:
+        """Check the patterns and put them into the model."""
+        source = Path(self._config["patterns"])
+        with self._storage.write_to(self._resource) as folder:
+            for file in sorted(source.glob("*.yml")):
+                shutil.copyfile(file, folder / file.name)
+            self._read(folder)
+        return self._resource
+
+    def _read(self, folder: Path) -> None:
+        self._finder = EntityFinder(folder)
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        """Add the entities of each message; relative dates count from the present day."""
+        today = datetime.now(UTC).date()
+        for message in messages:
+            found = self._finder.find(message.get(TEXT) or "", today)
+            entities = [*message.get(ENTITIES, []), *(_as_rasa(entity) for entity in found)]
+            message.set(ENTITIES, entities, add_to_output=True)
+        return messages
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
+class IntentClassifier(_Component):
+    """Finds the intent, or the FAQ answer, of a message; `nlu_fallback` if none is sure enough."""
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        """Return the settings with their defaults; `Thresholds` explains them."""
+        limits = Thresholds()
+        return {
+            "encoder": None,
+            "cache": str(CACHE),
+            "threshold": limits.intent,
+            "margin": limits.margin,
+            "out_of_scope": limits.out_of_scope,
+        }
+
+    def train(self, training_data: TrainingData) -> Resource:
+        """Train on the examples of all intents."""
+        examples = [one for one in training_data.intent_examples if one.get(TEXT)]
+        names = [one.get_full_intent() for one in examples]
+        encoder = self._encoder()
+        head = train_intents(encoder.encode([prepare_text(one.get(TEXT)) for one in examples]), names)
+        self._head = IntentHead(head.linear, head.slope, head.middle, {**head.about, "encoder": encoder.fingerprint()})
+        with self._storage.write_to(self._resource) as folder:
+            self._head.save(folder)
+        return self._resource
+
+    def _read(self, folder: Path) -> None:
+        self._head = IntentHead.load(folder)
+        check_encoder(self._head.about, self._encoder())
+        self._families = sorted({name.split("/")[0] for name in self._head.linear.labels if "/" in name})
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        """Set intent, ranking and, for an intent such as `faq/delivery_time`, the answer."""
+        encoding = self._encoder().encode([prepare_text(message.get(TEXT) or "") for message in messages])
+        for message, guess in zip(messages, self._head.guess(encoding), strict=True):
+            full = intent_of(guess, self._thresholds)
+            family = full.split("/")[0]
+            ranking = [{"name": name, "confidence": score} for name, score in guess.ranking]
+            message.set(GUESS, guess)
+            message.set(INTENT, {"name": family, "confidence": guess.confidence}, add_to_output=True)
+            message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)
+            message.set(RESPONSE_SELECTOR, self._answers(full, guess), add_to_output=True)
+        return messages
+
+    def _answers(self, full: str, guess: IntentGuess) -> dict[str, Any]:
+        """Return the result in the shape of Rasa's response selector."""
+        family, _, _ = full.partition("/")
+        answers: dict[str, Any] = {"all_retrieval_intents": self._families}
+        if family in self._families:
+            ranking = [
+                {"intent_response_key": name, "confidence": score}
+                for name, score in guess.ranking
+                if name.startswith(f"{family}/")
+            ]
+            chosen = {"intent_response_key": full, "utter_action": f"utter_{full}", "confidence": guess.confidence}
+            answers[family] = {"response": {**chosen, "responses": []}, "ranking": ranking}
+        return answers
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
+class TriageClassifier(_Component):
+    """Adds the triage of a message: complaint, severity, category, remedy, sentiment, urgency."""
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        """Return the settings with their defaults; `Thresholds` explains them."""
+        limits = Thresholds()
+        return {
+            "encoder": None,
+            "cache": str(CACHE),
+            "sentences": "nlu_data/triage",
+            "patterns": "nlu_data/entities",
+            "complaint": limits.complaint,
+            "urgency": limits.urgency,
+        }
+
+    @classmethod
+    def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
+        """Let the heads be trained again when the sentences or the patterns change."""
+        config = {**cls.get_default_config(), **config}
+        return data_digest(Path(config["sentences"])) + data_digest(Path(config["patterns"]))
+
+    def train(self, training_data: TrainingData) -> Resource:
+        """Train on the labelled sentences of `nlu_data/triage`; the intents' examples play no part."""
+        examples = read_examples(Path(self._config["sentences"]))
+        encoder = self._encoder()
+        heads = train_heads(encoder.encode([prepare_text(one.text) for one in examples]), examples)
+        heads = TriageHeads(heads.linears, {**heads.about, "encoder": encoder.fingerprint()})
+        patterns = Path(self._config["patterns"]) / URGENCY_FILE
+        with self._storage.write_to(self._resource) as folder:
+            heads.save(folder)
+            if patterns.exists():
+                shutil.copyfile(patterns, folder / patterns.name)
+        return self._resource
+
+    def _read(self, folder: Path) -> None:
+        self._heads = TriageHeads.load(folder)
+        check_encoder(self._heads.about, self._encoder())
+        self._phrases = UrgencyPhrases(folder)
+        self._personal = PersonalDataFinder()
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        """Set the triage of each message."""
+        encoding = self._encoder().encode([prepare_text(message.get(TEXT) or "") for message in messages])
+        judgements = self._heads.judge(encoding, self._thresholds.complaint)
+        for message, judgement in zip(messages, judgements, strict=True):
+            text = message.get(TEXT) or ""
+            entities = tuple(_as_entity(entity) for entity in message.get(ENTITIES, []))
+            triage = triage_of(
+                _full_intent(message),
+                message.get(GUESS),
+                judgement,
+                signals_of(judgement, self._phrases.find(text), self._thresholds.urgency),
+                entities,
+                self._personal.kinds(text, tuple(entity.kind for entity in entities)),
+            )
+            message.set(TRIAGE, triage.model_dump(mode="json"), add_to_output=True)
+        return messages
+
+
+def _full_intent(message: Message) -> str:
+    family = str((message.get(INTENT) or {}).get("name") or "")
+    answers = (message.get(RESPONSE_SELECTOR) or {}).get(family)
+    return str(answers["response"]["intent_response_key"]) if answers else family
+
+
+def _as_rasa(entity: Entity) -> dict[str, Any]:
+    return {
+        "entity": entity.kind,
+        "value": entity.value,
+        "start": entity.start,
+        "end": entity.end,
+        "extractor": EntityPatterns.__name__,
+    }
+
+
+def _as_entity(entity: dict[str, Any]) -> Entity:
+    return Entity(
+        kind=entity["entity"],
+        value=str(entity["value"]),
+        start=entity.get("start") or 0,
+        end=entity.get("end") or 0,
+    )

@@ -1,0 +1,24 @@
+"""Import spaCy and Presidio without what they drag in, and without warnings about old code in what Rasa pins."""
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_UNNEEDED = "transformers"
+"""Presidio imports it if it can, for a recogniser that is not used here: 40 MB and 2 s."""
+
+
+@contextmanager
+def slim_imports() -> Iterator[None]:
+    """Import as if transformers were not installed, unless it has been imported already."""
+    hidden = _UNNEEDED not in sys.modules
+    if hidden:
+        sys.modules[_UNNEEDED] = None  # type: ignore[assignment]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
+    finally:
+        if hidden:
+            del sys.modules[_UNNEEDED]
