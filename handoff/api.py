@@ -14,8 +14,9 @@ from bot.conversation.ids import AgentId, ConversationId, TicketId
 from bot.conversation.ownership import Agent
 from handoff.accounts import Accounts
 from handoff.auth import Auth
-from handoff.desk import MAX_MESSAGE_ID_CHARS, MESSAGES, Desk
+from handoff.desk import MESSAGES, Desk
 from handoff.lists import MAX_LIMIT, OPEN, ConversationFilters, TicketFilters
+from handoff.moves import MAX_MESSAGE_ID_CHARS
 from handoff.roles import RIGHTS, Caller, Right
 from handoff.tables import TicketState
 from handoff.views import ConversationSummary, ConversationView, MessageView, NoteView, Page, TicketView

@@ -5,42 +5,37 @@ decided again on what is true then. Reads show what PostgreSQL holds and, on top
 """
 
 import asyncio
-import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
-from redis.exceptions import RedisError
 from sqlalchemy import select
 
 from bot.conversation import ownership
 from bot.conversation.errors import BadInput, Conflict, NotFound, Unavailable
-from bot.conversation.events import Event, Outcome, utc_now
-from bot.conversation.ids import AgentId, ConversationId, MessageId, TicketId, new_id
+from bot.conversation.events import Outcome, utc_now
+from bot.conversation.ids import AgentId, ConversationId, TicketId
 from bot.conversation.keys import TYPING
 from bot.conversation.log import Log
 from bot.conversation.ownership import Agent, Move
 from bot.conversation.state import State
 from bot.settings import Settings
-from handoff import presence
 from handoff.database import Database
 from handoff.lists import ConversationFilters, TicketFilters, count_open, list_conversations, list_tickets
 from handoff.live import Changes, Live
-from handoff.projection import Projection
+from handoff.moves import Written, message_id, reachable, write
+from handoff.presence import PUBLISH_EVERY_S, Presence
 from handoff.tables import TicketRow, TicketState
 from handoff.tasks import raise_lost_cancellation
-from handoff.threads import Threads
+from handoff.threads import Threads, message_view
 from handoff.views import ConversationSummary, ConversationView, MessageView, NoteView, Page, TicketView
 
 logger = logging.getLogger(__name__)
 
-TRIES = 20
 MESSAGES = 500
 """Messages of one view, at most, unless asked otherwise."""
 MAX_COMMENT_CHARS = 4000
-MAX_MESSAGE_ID_CHARS = 200
 NEW_TICKET_S = 1.0
 """How long a ticket that was opened this moment may be on its way into PostgreSQL."""
 
@@ -62,7 +57,7 @@ class Desk:
         self.now = now
         self._live = Live(log.redis)
         self._threads = Threads(log, database)
-        self._seen: dict[AgentId, datetime] = {}
+        self._presence = Presence(log.redis, database, settings.desk.handle_minutes * 60, now)
 
     # -- reading
 
@@ -109,7 +104,7 @@ class Desk:
         Raises:
             NotFound: nothing was ever said in it.
         """
-        with _reachable():
+        with reachable():
             thread = await self._threads.read(conversation, before, limit)
         return thread.view(before, limit)
 
@@ -143,7 +138,7 @@ class Desk:
             _require(state, ticket)
             return ownership.claim(state, agent, self.now())
 
-        return await self._moved(conversation, await self._decide(conversation, decide), agent)
+        return await self._moved(await write(self.log, conversation, decide), agent)
 
     async def take_over(self, conversation: ConversationId, agent: Agent) -> TicketView:
         """Take a conversation from the bot.
@@ -156,7 +151,7 @@ class Desk:
         def decide(state: State) -> Move:
             return ownership.take_over(state, agent, self.now())
 
-        return await self._moved(conversation, await self._decide(conversation, decide), agent)
+        return await self._moved(await write(self.log, conversation, decide), agent)
 
     async def reply(
         self,
@@ -180,7 +175,7 @@ class Desk:
             Conflict: the agent does not have the conversation, or `ticket` is not the open one.
             BadInput: the text is empty or too long.
         """
-        message = _message_id(conversation, agent, client_message)
+        message = message_id(conversation, agent, client_message)
         said: list[MessageView] = []
 
         async def decide(state: State) -> Move:
@@ -192,9 +187,9 @@ class Desk:
             _require(state, ticket)
             return ownership.reply(state, agent, text, self.now(), message)
 
-        written = await self._decide(conversation, decide)
+        written = await write(self.log, conversation, decide)
         await self.seen(agent)
-        return said[0] if said else _as_seen(written)
+        return said[0] if said else message_view(conversation, written.seq, written.events[0])
 
     async def note(self, conversation: ConversationId, agent: Agent, text: str) -> NoteView:
         """Write an internal note.
@@ -207,7 +202,7 @@ class Desk:
         def decide(state: State) -> Move:
             return ownership.note(state, agent, text, self.now())
 
-        written = await self._decide(conversation, decide)
+        written = await write(self.log, conversation, decide)
         await self.seen(agent)
         (event,) = written.events
         return NoteView.model_validate({**event.model_dump(), "seq": written.seq})
@@ -233,7 +228,7 @@ class Desk:
             _require(state, ticket)
             return ownership.resolve(state, agent, outcome, comment.strip(), self.now())
 
-        return await self._moved(conversation, await self._decide(conversation, decide), agent)
+        return await self._moved(await write(self.log, conversation, decide), agent)
 
     async def return_to_bot(
         self, conversation: ConversationId, agent: Agent, ticket: TicketId | None = None
@@ -248,7 +243,7 @@ class Desk:
             _require(state, ticket)
             return ownership.return_to_bot(state, agent, self.now())
 
-        return await self._moved(conversation, await self._decide(conversation, decide), agent)
+        return await self._moved(await write(self.log, conversation, decide), agent)
 
     # -- being there
 
@@ -261,36 +256,24 @@ class Desk:
 
     async def typing(self, conversation: ConversationId) -> None:
         """Tell the customer that an agent is typing."""
-        with _reachable():
+        with reachable():
             await self.log.redis.publish(TYPING, conversation)
 
     async def seen(self, agent: Agent) -> None:
         """Take note that an agent is at work; cheap enough for every click."""
-        now = self.now()
-        last = self._seen.get(agent.id)
-        if last is None or (now - last).total_seconds() >= presence.SEEN_EVERY_S:
-            self._seen[agent.id] = now
-            async with self.database.session() as session:
-                await presence.see(session, agent, now)
+        await self._presence.see(agent)
 
     async def left(self, agent: AgentId) -> None:
         """Take note that an agent has signed out."""
-        self._seen.pop(agent, None)
-        async with self.database.session() as session:
-            await presence.leave(session, agent)
+        await self._presence.forget(agent)
 
     async def online(self) -> list[Agent]:
         """Return the agents who are at work."""
-        async with self.database.session() as session:
-            return await presence.online(session, self.now())
+        return await self._presence.online()
 
     async def publish_presence(self) -> None:
         """Tell the workers how many agents are at work and how long a ticket takes them."""
-        async with self.database.session() as session:
-            agents = await presence.online(session, self.now())
-            handle_s = await presence.handling_s(session, self.settings.desk.handle_minutes * 60)
-        with _reachable():
-            await presence.publish(self.log.redis, len(agents), handle_s)
+        await self._presence.publish()
 
     async def run(self) -> None:
         """Keep live updates and presence going until cancelled; one for each process."""
@@ -302,7 +285,7 @@ class Desk:
                 except Unavailable as error:
                     logger.warning("presence not told: %s", error)
                 raise_lost_cancellation()
-                await asyncio.sleep(presence.PUBLISH_EVERY_S)
+                await asyncio.sleep(PUBLISH_EVERY_S)
         finally:
             live.cancel()
             await asyncio.gather(live, return_exceptions=True)
@@ -310,72 +293,16 @@ class Desk:
     # -- inside
 
     async def _ticket(self, conversation: ConversationId, ticket: TicketId) -> TicketView:
-        with _reachable():
+        with reachable():
             thread = await self._threads.read(conversation)
         return thread.ticket(ticket)
 
-    async def _moved(self, conversation: ConversationId, written: "_Written", agent: Agent) -> TicketView:
+    async def _moved(self, written: Written, agent: Agent) -> TicketView:
         await self.seen(agent)
         assert written.ticket is not None
-        return await self._ticket(conversation, written.ticket)
-
-    async def _decide(
-        self, conversation: ConversationId, decide: Callable[[State], Move | Awaitable[Move]]
-    ) -> "_Written":
-        for _ in range(TRIES):
-            with _reachable():
-                snapshot = await self.log.load(conversation)
-                before = snapshot.state
-                if snapshot.seq == 0:
-                    raise NotFound(f"there is no conversation {conversation}")
-                decided = decide(snapshot.state)
-                move = decided if isinstance(decided, Move) else await decided
-                if move.events:
-                    try:
-                        snapshot = await self.log.append(
-                            snapshot, move.events, state=None if move.state == before else move.state
-                        )
-                    except Conflict:
-                        continue
-            return _Written(conversation, snapshot.seq, move.events, snapshot.state.ticket or before.ticket)
-        raise Conflict("the conversation changes too fast; try again")
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """What was decided: `seq` is the place of the last event, `ticket` the one that it was about."""
-
-    conversation: ConversationId
-    seq: int
-    events: tuple[Event, ...]
-    ticket: TicketId | None
-
-
-def _as_seen(written: _Written) -> MessageView:
-    (event,) = written.events
-    projection = Projection()
-    projection.apply(written.conversation, written.seq, event)
-    (row,) = projection.messages.values()
-    return MessageView.model_validate(row)
+        return await self._ticket(written.conversation, written.ticket)
 
 
 def _require(state: State, ticket: TicketId | None) -> None:
     if ticket is not None and state.ticket != ticket:
         raise Conflict(f"ticket {ticket} is closed")
-
-
-def _message_id(conversation: ConversationId, agent: Agent, client_message: str) -> MessageId:
-    if not client_message:
-        return MessageId(new_id("m"))
-    if len(client_message) > MAX_MESSAGE_ID_CHARS:
-        raise BadInput(f"the message id is longer than {MAX_MESSAGE_ID_CHARS} characters")
-    digest = hashlib.sha256("\0".join((conversation, agent.id, client_message)).encode())
-    return MessageId("m" + digest.hexdigest()[:24])
-
-
-@contextmanager
-def _reachable() -> Iterator[None]:
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        raise Unavailable("Redis does not answer") from error

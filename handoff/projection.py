@@ -6,7 +6,6 @@ The projector writes the result; the desk folds the newest events over what it h
 from collections.abc import Iterable
 
 from bot.conversation.events import (
-    Attachment,
     Author,
     CustomerMessageEdited,
     CustomerMessageReceived,
@@ -27,9 +26,8 @@ from bot.conversation.events import (
     TurnTaken,
 )
 from bot.conversation.ids import ConversationId, MessageId, TicketId, channel_of, customer_of
-from bot.conversation.messages import MAILBOX_CHANNELS
 from bot.conversation.state import BOT, QUEUE
-from bot.conversation.triage import Triage
+from handoff.message_rows import edit, received_row, sent_row, settle
 from handoff.tables import (
     ConversationRow,
     Delivery,
@@ -142,22 +140,7 @@ class Projection:
         row.last_text = message.text[:EXCERPT_CHARS]
 
     def _received(self, row: ConversationRow, episode: EpisodeRow | None, event: CustomerMessageReceived) -> None:
-        message = MessageRow(
-            conversation=row.id,
-            seq=row.seq,
-            id=event.message,
-            episode=event.episode,
-            at=event.at,
-            author=Author.CUSTOMER,
-            author_name=event.customer_name,
-            text=event.text,
-            button=event.button,
-            attachments=[_attachment(one) for one in event.attachments],
-            triage=_triage(event.triage),
-            channel_message=event.channel_message,
-            sent_at=event.sent_at,
-        )
-        self._said(row, message)
+        self._said(row, received_row(row, event))
         if not event.text and event.attachments:
             row.last_text = ", ".join(f"[{one.kind}]" for one in event.attachments)
         row.customer_name = event.customer_name or row.customer_name
@@ -172,29 +155,10 @@ class Projection:
     def _edited(self, row: ConversationRow, event: CustomerMessageEdited) -> None:
         message = self._by_channel.get((row.id, event.channel_message))
         if message is not None:
-            message.edited_text = event.text
-            message.edited_at = event.at
-            message.triage = _triage(event.triage) or message.triage
+            edit(message, event)
 
     def _sent(self, row: ConversationRow, episode: EpisodeRow | None, event: MessageSent) -> None:
-        at_once = row.channel in MAILBOX_CHANNELS
-        message = MessageRow(
-            conversation=row.id,
-            seq=row.seq,
-            id=event.message,
-            episode=event.episode,
-            at=event.at,
-            author=event.author,
-            author_name=event.author_name,
-            agent=event.agent,
-            text=event.text,
-            buttons=[button.model_dump(mode="json") for button in event.buttons],
-            in_reply_to=event.in_reply_to,
-            action=event.action,
-            delivery=Delivery.DELIVERED if at_once else Delivery.SENDING,
-            delivered_at=event.at if at_once else None,
-        )
-        self._said(row, message)
+        self._said(row, sent_row(row, event))
         if event.author not in {Author.BOT, Author.AGENT}:
             return
         row.unanswered_since = None
@@ -214,18 +178,8 @@ class Projection:
         message = self.messages.get((row.id, event.message))
         if message is None or message.delivery in {None, Delivery.DELIVERED}:
             return
-        match event:
-            case MessageDelivered():
-                message.delivery = Delivery.DELIVERED
-                message.delivered_at = event.at
-                message.repeated = event.repeated
-                message.trouble = None
-                message.channel_message = event.channel_message or None
-                self._remember(message)
-            case MessageFailed():
-                message.delivery, message.trouble = Delivery.FAILED, event.error
-            case MessageDropped():
-                message.delivery, message.trouble = Delivery.DROPPED, event.why
+        settle(message, event)
+        self._remember(message)
 
     def _requested(self, row: ConversationRow, episode: EpisodeRow | None, event: HandoffRequested) -> None:
         row.handoffs += 1
@@ -324,11 +278,3 @@ def _count(
         case EpisodeClosed():
             episode.closed_at = event.at
             episode.closed_by = event.by
-
-
-def _triage(triage: Triage | None) -> dict[str, object] | None:
-    return triage.model_dump(mode="json") if triage else None
-
-
-def _attachment(attachment: Attachment) -> dict[str, object]:
-    return attachment.model_dump(mode="json", exclude_defaults=True)

@@ -23,7 +23,7 @@ from bot.conversation.log import Log
 from handoff.database import Database
 from handoff.history import Item, rebuild_conversations, record
 from handoff.live import POLL_S, PROJECTED, Live
-from handoff.recovery import TRIMMED, note_divergence, reconcile, restore
+from handoff.recovery import LOG_ID, TRIMMED, note_divergence, reconcile, restore
 from handoff.tables import OffsetRow
 from handoff.tasks import raise_lost_cancellation
 
@@ -49,6 +49,7 @@ class Projector:
         self._database = database
         self._live = Live(log.redis)
         self._offsets: dict[int, str] = {}
+        self._log_id: str | None = None
 
     async def run(self) -> None:
         """Project until cancelled; waits for its turn, and comes back after Redis or PostgreSQL was away."""
@@ -125,6 +126,7 @@ class Projector:
             self._offsets.update(dict.fromkeys(doubts, "0-0"))
             if doubts:
                 await restore(session, self._log)
+            self._log_id = await self._log.redis.get(LOG_ID)
         await self._trim_streams(self._offsets)
 
     async def _follow(self, connection: AsyncConnection) -> None:
@@ -154,9 +156,12 @@ class Projector:
 
     async def _read(self) -> dict[int, list[tuple[str, dict[str, str]]]]:
         async with self._log.redis.pipeline(transaction=False) as pipe:
+            pipe.get(LOG_ID)
             for partition, keys in enumerate(self._log.keys):
                 pipe.xrange(keys.events, min=f"({self._offsets.get(partition, '0-0')}", count=BATCH)
-            answers = await pipe.execute()
+            log_id, *answers = await pipe.execute()
+        if log_id != self._log_id:
+            raise Unavailable("Redis was emptied or replaced while the projector was reading it")
         return {partition: entries for partition, entries in enumerate(answers) if entries}
 
     async def _after_commit(self, offsets: dict[int, str], items: Sequence[Item]) -> None:

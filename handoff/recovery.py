@@ -76,7 +76,7 @@ async def note_divergence(session: AsyncSession, what: str, conversations: Itera
 async def restore(session: AsyncSession, log: Log, only: Iterable[ConversationId] | None = None) -> int:
     """Give Redis back where conversations stand, as far as PostgreSQL knows more; returns how many.
 
-    Buttons and the bot's own memory are not in PostgreSQL's rows and begin anew.
+    Buttons, the bot's own memory and since when the bot answers are not in PostgreSQL's rows and begin anew.
     """
     await session.flush()
     script = log.redis.register_script(RESTORE)
@@ -119,6 +119,7 @@ def _state(row: ConversationRow, ticket: TicketRow | None, episode: EpisodeRow |
         owner=row.owner,
         owner_version=row.owner_version,
         owner_name=row.owner_name,
+        owner_since=(ticket.claimed_at or ticket.requested_at) if ticket else None,
         ticket=row.ticket,
         priority=ticket.priority if ticket else None,
         queued_at=ticket.requested_at if ticket else None,

@@ -111,6 +111,14 @@ def ticket_view(ticket: TicketRow, conversation: ConversationRow) -> TicketView:
     return TicketView.model_validate(values)
 
 
+def message_view(conversation: ConversationId, seq: int, event: Event) -> MessageView:
+    """Return a message that was said this moment, from its event alone."""
+    projection = Projection()
+    projection.apply(conversation, seq, event)
+    (row,) = projection.messages.values()
+    return MessageView.model_validate(row)
+
+
 class Threads:
     """Reads conversations."""
 

@@ -243,6 +243,21 @@ async def test_an_emptied_redis_gets_its_conversations_back_and_it_is_said(log, 
     assert await counted(database, EventRow, before.seq + 2 + 1)
 
 
+async def test_a_redis_that_is_emptied_under_a_running_projector_gets_its_conversations_back(log, database) -> None:
+    async with running(Projector(log, database)):
+        ticket = await hand_over(log, "telegram:4711")
+        before = await log.load(ConversationId("telegram:4711"))
+        await eventually(lambda: counted(database, EventRow, before.seq), "the first events")
+        await log.redis.flushdb()
+
+        async def back() -> bool:
+            return (await log.load(ConversationId("telegram:4711"))).state.ticket == ticket
+
+        await eventually(back, "the conversation in Redis")
+        await customer_says(log, "telegram:4711", "anybody?")
+        await eventually(lambda: counted(database, EventRow, before.seq + 1), "the next event")
+
+
 async def test_events_written_before_the_loss_was_seen_are_kept_under_new_numbers(log, database, caplog) -> None:
     await hand_over(log, "telegram:4711")
     await project(log, database)
