@@ -16,6 +16,12 @@ ORDER_NUMBER = re.compile(r"^LF-\d+$")
 NOT_GIVEN = "not given"
 """What a slot holds when the customer skipped the question; the same word is in domain.yml."""
 
+NO_TEXT = "/nlu_fallback"
+"""What stands for a message without text or attachment."""
+
+CUT_SHORT = "complaint_cut_short"
+"""The cause of a handoff in the middle of the questions."""
+
 FORGOTTEN = ("requested_slot", "what_happened", "order_number", "remedy", "handoff", "handoff_cause", "complaint_topic")
 """Slots that belong to this handoff; a later complaint is asked about afresh."""
 
@@ -41,19 +47,23 @@ class ActionHandOver(Action):
                 key=key(tracker, self.name()),
                 skill=handoff.get("skill", "general"),
                 scores=handoff.get("scores"),
-                facts=facts(tracker.slots),
+                facts=facts(tracker.slots, handoff.get("cause"), tracker.latest_message.get("text")),
                 details=tuple(handoff.get("details") or ()),
             )
         )
         return [ActiveLoop(None), *(SlotSet(name, None) for name in FORGOTTEN)]
 
 
-def facts(slots: dict[str, Any]) -> dict[str, str]:
-    """Return what the customer told, by name; `order` is what they said in place of an order number."""
+def facts(slots: dict[str, Any], cause: str | None = None, last_text: str | None = None) -> dict[str, str]:
+    """Return what the customer told, by name; `order` is what they said in place of an order number.
+
+    The words that cut the questions short are no answer.
+    """
+    no_answers = {NOT_GIVEN, NO_TEXT, *([last_text] if cause == CUT_SHORT else [])}
     given = {
         name: str(slots[name])
         for name in ("what_happened", "order_number", "remedy")
-        if slots.get(name) and slots[name] != NOT_GIVEN
+        if slots.get(name) and slots[name] not in no_answers
     }
     if "order_number" in given and not ORDER_NUMBER.match(given["order_number"]):
         given["order"] = given.pop("order_number")

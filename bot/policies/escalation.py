@@ -87,7 +87,10 @@ def _urgent(history: Sequence[Turn], limits: Thresholds) -> Decision | None:
 
 def _wish(history: Sequence[Turn], limits: Thresholds) -> Decision | None:
     last = history[-1]
-    if last.about_complaint and last.intent in LEAVING:
+    if last.about_complaint:
+        sure = last.triage.confidence >= limits.leaving_confidence
+        if last.intent not in LEAVING or not sure:
+            return None
         return _decision(
             Step.HAND_OVER,
             Reason.COMPLAINT,

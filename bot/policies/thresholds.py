@@ -52,6 +52,9 @@ class Thresholds:
     better than the first."""
     fallbacks: int = 2
     """That many messages in a row that were not understood."""
+    leaving_confidence: float = 0.8
+    """How sure it must be that a customer wants no more questions about a complaint: answers are short, and a wish for
+    "a replacement" is easily taken for one for a person."""
     window_s: float = 3600.0
     """Messages longer ago than this don't count."""
 

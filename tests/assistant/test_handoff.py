@@ -83,6 +83,21 @@ async def test_just_get_me_someone_hands_over_with_what_was_told(chat: Chat) -> 
     assert len(said.texts) == 1
 
 
+async def test_the_words_that_cut_the_questions_short_are_no_fact(chat: Chat) -> None:
+    await complain(chat)
+    said = await chat.say("no, i want a human", "talk_to_human")
+    assert said.handoff
+    assert said.handoff["facts"] == {"what_happened": BROKEN}
+
+
+async def test_an_answer_that_only_sounds_like_leaving_is_taken_for_one(chat: Chat) -> None:
+    await complain(chat)
+    await chat.press("/skip")
+    said = await chat.say("a replacement", "talk_to_human", confidence=0.69)
+    assert said.handoff
+    assert said.handoff["facts"]["remedy"] == "a replacement"
+
+
 async def test_a_complaint_that_tells_all_is_handed_over_without_a_question(chat: Chat) -> None:
     said = await chat.say(
         "order LF-204518 came in pieces and nobody answers, i want my money back",

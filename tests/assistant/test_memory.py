@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.assistant import Assistant, Turn
+from bot.conversation.events import Attachment
 from bot.conversation.ids import MessageId
 from bot.conversation.messages import Inbound
 from bot.rasa_runtime import load_processor
@@ -21,13 +22,16 @@ class Customer:
         self._numbers = count(1)
         self.memory = ""
 
-    async def send(self, text: str, payload: str | None = None, returned: bool = False) -> Turn:
+    async def send(
+        self, text: str, payload: str | None = None, returned: bool = False, attachments: tuple[Attachment, ...] = ()
+    ) -> Turn:
         number = next(self._numbers)
         inbound = Inbound(
             channel="web",
             customer="1",
             channel_message=str(number),
             text=text,
+            attachments=attachments,
             received_at=datetime.now(UTC),
             message=MessageId(f"m{number}"),
         )
@@ -71,7 +75,7 @@ async def test_a_second_handoff_after_a_return_needs_its_own_reason(customer: Cu
 
 
 async def test_an_offer_is_remembered_until_the_next_message(customer: Customer) -> None:
-    turn = await customer.send("")
+    turn = await customer.send("", attachments=(Attachment(kind="photo"),))
     assert [command["command"] for command in turn.commands] == ["offer_handoff"]
     turn = await customer.send("Yes, please", "/affirm")
     assert [command["reason"] for command in turn.commands] == ["customer_request"]

@@ -133,6 +133,11 @@ def test_cutting_the_questions_short_hands_the_complaint_over(intent):
     assert (decision.step, decision.reason) == (Step.HAND_OVER, Reason.COMPLAINT)
 
 
+def test_an_answer_that_only_sounds_like_leaving_is_an_answer():
+    unsure = Turn("talk_to_human", Triage(intent="talk_to_human", confidence=0.69), about_complaint=True)
+    assert decide([complaint(), unsure], LIMITS) is None
+
+
 @pytest.mark.parametrize("bad", [{"urgency": (Urgency.LEGAL,)}, {"severity": Severity.BLAME, "complaint": 0.9}])
 def test_urgency_and_blame_end_the_questions(bad):
     decision = decide([complaint(), replace(turn(**bad), about_complaint=True)], LIMITS)

@@ -40,7 +40,7 @@ def test_a_wrong_value_is_told_with_its_setting(wrong):
 
 
 def test_a_setting_that_there_is_not_is_refused():
-    with pytest.raises(ConfigError, match="there is no setting fallback$"):
+    with pytest.raises(ConfigError, match=r"there is no setting fallback$"):
         thresholds_of({"priority": 10, "fallback": 2})
 
 

@@ -1,0 +1,46 @@
+"""The whole assistant, with its own NLU: what customers write, and where it leads."""
+
+from tests.assistant.chat import Chat
+
+
+async def test_a_question_is_understood_and_answered(chat: Chat) -> None:
+    said = await chat.write("how long does delivery take?")
+    assert "3 to 5 working days" in said.texts[0]
+    assert said.commands == []
+
+
+async def test_nonsense_is_clarified_with_two_guesses_then_a_person_is_offered(chat: Chat) -> None:
+    said = await chat.write("what about flying carpets from atlantis")
+    assert said.actions == ["action_clarify", "action_listen"]
+    assert [payload.startswith(("/faq/", "/chitchat/")) for _, payload in said.buttons] == [True, True, False]
+    said = await chat.write("how tall is mount everest")
+    assert said.offer == "repeated_fallback"
+    said = await chat.write("yes please")
+    assert said.handoff
+    assert said.handoff["reason"] == "repeated_fallback"
+
+
+async def test_a_complaint_is_acknowledged_by_topic_and_asked_about(chat: Chat) -> None:
+    said = await chat.write("my parcel is two weeks late and nobody answers my emails, this is a joke")
+    assert "sorry" in said.texts[0]
+    assert "delivery" in said.texts[0]
+    assert "order number" in said.texts[1]
+    said = await chat.write("LF-204518")
+    said = await chat.write("i want my money back")
+    assert said.handoff
+    assert said.handoff["reason"] == "complaint"
+    assert said.handoff["facts"]["order_number"] == "LF-204518"
+    assert said.handoff["facts"]["remedy"] == "i want my money back"
+
+
+async def test_danger_is_handed_over_at_once(chat: Chat) -> None:
+    said = await chat.write("my kettle caught fire and burnt my hand")
+    assert said.handoff
+    assert (said.handoff["reason"], said.handoff["priority"]) == ("urgent", "P1")
+    assert said.handoff["details"][0] == "Urgent: safety"
+
+
+async def test_a_wish_for_a_person_is_understood(chat: Chat) -> None:
+    said = await chat.write("can i speak to a human")
+    assert said.handoff
+    assert said.handoff["reason"] == "customer_request"
