@@ -20,7 +20,7 @@ class Right(StrEnum):
     MEASURE = "measure"
     """See figures and the episodes behind them."""
     SUPERVISE = "supervise"
-    """Act in another agent's name; see who is at the desk."""
+    """Act in another agent's name through the API."""
     DESIGN = "design"
     """Review conversations for training; train and promote models."""
     ADMINISTER = "administer"
