@@ -302,5 +302,11 @@ def _downloads(conversation: ConversationId) -> Markup:
         tag("a", name, href=f"{BASE}/c/{conversation}/transcript.{kind}", download=True)
         for kind, name in (("txt", "Transcript as text"), ("json", "Transcript as JSON"), ("pdf", "Transcript as PDF"))
     ]
-    summary = tag("summary", icon("download"), class_="btn quiet square", aria_label="Transcript", title="Transcript")
+    summary = tag(
+        "summary",
+        icon("download"),
+        class_="btn quiet square",
+        aria_label="Download the transcript",
+        title="Download the transcript",
+    )
     return tag("details", summary, tag("div", *links, class_="menu"), class_="who")

@@ -1,4 +1,4 @@
-"""The desk in a real browser: one server and one Chromium for all tests, people and conversations of each test's own."""
+"""The desk in a real browser: one server and one Chromium for all tests; people and conversations are each test's."""
 
 import asyncio
 import itertools
@@ -25,14 +25,19 @@ from handoff.credentials import Passwords
 from handoff.database import Database
 from handoff.desk import Desk
 from handoff.tables import Role, UserRow
-from tests.console.serve import PARTITIONS, settings
 from tests.conftest import ROOT
+from tests.console.serve import PARTITIONS, settings
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 PASSWORD = "seven green kettles"
 DATABASE = "console"
 

@@ -39,7 +39,7 @@ async def main(redis_url: str, database_url: str) -> None:
     mount(app, desk, Auth(database, settings().desk), figures, settings())
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, ws="wsproto", log_level="warning"))
     works = [asyncio.create_task(work) for work in (desk.run(), Projector(log, database).run(), server.serve())]
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
         await asyncio.sleep(0.01)
     print(server.servers[0].sockets[0].getsockname()[1], flush=True)
     await asyncio.to_thread(sys.stdin.read)

@@ -123,7 +123,13 @@ async def test_forms_of_other_sites_are_refused(site: Site) -> None:
 async def test_the_sign_in_never_leads_to_another_site(site: Site) -> None:
     anna = await site.person("Anna Berg")
     page = await site.visit(anna)
-    for place in ("//evil.example/", "https://evil.example/desk/", "/\\evil.example", "/deskevil", "javascript:alert(1)"):
+    for place in (
+        "//evil.example/",
+        "https://evil.example/desk/",
+        "/\\evil.example",
+        "/deskevil",
+        "javascript:alert(1)",
+    ):
         answer = await page.context.request.get("/desk/sign-in", params={"next": place}, max_redirects=0)
         assert answer.headers["location"] == "/desk/", place
 
