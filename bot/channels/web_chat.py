@@ -46,8 +46,9 @@ class WebChat:
         """
         if origin is None or not self._origins:
             return
-        origin = origin.lower()
-        if origin not in self._origins and urlsplit(origin).netloc not in {(host or "").lower(), self._own}:
+        site = urlsplit(origin.lower()).netloc
+        ours = site and site in {(host or "").lower(), self._own}
+        if not ours and origin.lower() not in self._origins:
             raise Forbidden("the chat may not be used from this site")
 
     def identify(self, token: str | None) -> Identity:

@@ -44,7 +44,7 @@ class ChatServer:
     ) -> None:
         self._redis_url = redis_url
         self._settings = settings or Settings()
-        self._assistant = assistant
+        self.assistant = assistant
         self._sockets = sockets
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -79,8 +79,8 @@ class ChatServer:
             redis = Redis.from_url(self._redis_url, decode_responses=True)
             stack.push_async_callback(redis.aclose)
             self.log = Log(redis, partitions=4)
-            if self._assistant:
-                await stack.enter_async_context(working(self.log, self._assistant))
+            if self.assistant:
+                await stack.enter_async_context(working(self.log, self.assistant))
             mailbox = await stack.enter_async_context(listening(self.log))
             config = uvicorn.Config(
                 self._app(mailbox),
@@ -92,11 +92,8 @@ class ChatServer:
                 access_log=False,
                 timeout_graceful_shutdown=1,
             )
-            server = _Server(config)
+            server = _Server(config, self._ready)
             serving = asyncio.create_task(server.serve())
-            while not server.started:
-                await asyncio.sleep(0.01)
-            self._ready.set()
             await self._stop.wait()
             mailbox.live.close()
             server.should_exit = True
@@ -156,5 +153,10 @@ class ChatServer:
 
 
 class _Server(uvicorn.Server):
-    def install_signal_handlers(self) -> None:
-        """Leave signals to pytest."""
+    def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready.set()

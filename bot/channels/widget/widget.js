@@ -99,7 +99,7 @@ function withLinks(text) {
 	return text.split(/(https?:\/\/[^\s<>"]*[^\s<>".,;:!?'’)\]])/i).map((part, odd) =>
 		odd % 2 ? make("a", { href: part, target: "_blank", rel: "noopener noreferrer" }, part) : part);
 }
-/* Kept in the browser: who I am, what is not sent yet. Other tabs write here too: read before each write. */
+/* Kept in the browser: who I am, what is not sent yet. Other tabs write too: read before each write. */
 const memory = {};
 const store = {
 	get(name) {
@@ -161,14 +161,14 @@ let limit = 1e5, name = "", colleague = words.person, place = "", seen = store.g
 const mine = new Map(); // my own id of a message → its bubble
 const busy = new Map(); // messages that are being worked on → since when
 
-function open() {
+function open(unasked) {
 	if (panel.open) return;
-	panel[phone.matches ? "showModal" : "show"]();
+	if (phone.matches) panel.showModal(); else panel.open = true; // show() would take the focus
 	launch.hidden = true;
 	store.set("open", true);
 	fit();
 	toEnd();
-	field.focus();
+	if (unasked !== true) field.focus();
 	markSeen();
 	link.start();
 }
@@ -358,7 +358,7 @@ const link = {
 	hello(hello) {
 		const stored = store.get("token");
 		if (hello.new && stored && stored !== this.token) return !this.lose(); // another tab was faster
-		if (hello.new && place) { // the server does not know any more whose conversation is on screen
+		if (hello.new && place) { // what is on screen is not mine
 			place = "";
 			busy.clear();
 			for (const [id, node] of mine) if (node.placed) mine.delete(id);
@@ -417,7 +417,7 @@ const link = {
 		} catch { /* connect again */ }
 		if (this.polling === turn) this.lose();
 	},
-	again() { // things look better now: do not wait for the next try
+	again() { // do not wait for the next try
 		tell("");
 		if (this.started && !this.ready) { this.misses = -1; this.lose(); }
 	},
@@ -439,6 +439,6 @@ window.visualViewport?.addEventListener("resize", () => {
 });
 if (!document.body) await new Promise((ready) => addEventListener("DOMContentLoaded", ready));
 document.body.append(host);
-if (option.open === "true" || (phone.matches ? option.open === "phone" : store.get("open"))) open();
+if (option.open === "true" || (phone.matches ? option.open === "phone" : store.get("open"))) open(true);
 else if (store.get("token")) link.start();
 })();
