@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import pytest
+
+from bot.conversation import leases as leases_module
 from bot.conversation.ids import ConversationId, MessageId
 from bot.conversation.lanes import Lanes
 from bot.conversation.leases import Leases
@@ -52,6 +55,62 @@ async def test_a_dead_holder_loses_its_leases(log: Log) -> None:
     second = Holder(log)
     await eventually(lambda: second.held == {0, 1, 2, 3})
     await second.end()
+
+
+class Busy(Holder):
+    """Its work is not over when it is told to end, but when it is `free`."""
+
+    def __init__(self, log: Log) -> None:
+        self.free = asyncio.Event()
+        self.begun = 0
+        super().__init__(log)
+
+    async def work(self, partition: int) -> None:
+        self.begun += 1
+        try:
+            await super().work(partition)
+        finally:
+            await self.free.wait()
+
+
+async def test_a_lease_is_kept_until_its_work_is_over(log: Log) -> None:
+    busy = Busy(log)
+    await eventually(lambda: len(busy.held) == 4)
+    other = Holder(log)
+    await eventually(lambda: len(busy.held) == 2)
+    await asyncio.sleep(1.0)
+    assert (busy.begun, other.held) == (4, set()), "kept and renewed, beyond lease_s"
+    busy.free.set()
+    await eventually(lambda: len(other.held) == 2)
+    assert len(busy.held) == 2
+    await busy.end()
+    await other.end()
+
+
+async def test_work_that_does_not_end_loses_its_lease_but_is_not_doubled(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases_module, "END_S", 0.3)
+    busy = Busy(log)
+    await eventually(lambda: len(busy.held) == 4)
+    other = Holder(log)
+    await eventually(lambda: len(other.held) == 2)
+    await other.end()
+    await asyncio.sleep(1.0)
+    assert busy.begun == 4
+    busy.free.set()
+    await eventually(lambda: busy.begun == 6)
+    await busy.end()
+
+
+async def test_leaving_is_bounded(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases_module, "END_S", 0.3)
+    busy = Busy(log)
+    await eventually(lambda: len(busy.held) == 4)
+    async with asyncio.timeout(5):
+        await busy.end()
+    assert await log.redis.get(log.keys[0].lease("worker")) is None
+    busy.free.set()
 
 
 async def test_lanes_keep_order_per_conversation_and_try_again(log: Log) -> None:
