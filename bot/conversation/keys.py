@@ -33,6 +33,7 @@ class Keys:
         self.outbox = f"{self._tag}:outbox"
         self.sending = f"{self._tag}:sending"
         self.dead = f"{self._tag}:dead"
+        self.rejected = f"{self._tag}:rejected"
         self.queue = f"{self._tag}:queue"
 
     def lease(self, role: str) -> str:

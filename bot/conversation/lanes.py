@@ -4,29 +4,68 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Generic, TypeVar
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from bot.conversation.connect import reader
 from bot.conversation.errors import FrontdeskError
 from bot.conversation.ids import ConversationId
 from bot.conversation.log import Log
+from bot.conversation.scripts import REJECT
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Row = tuple[str, dict[str, str]]
 
 BLOCK_MS = 1000
 BATCH = 100
-MAX_WAITING = 1000
+MAX_WAITING_BYTES = 25_000_000
+"""What may wait in the lanes of one stream: some 5,000 conversations whose channel is down."""
+ENTRY_BYTES = 5_000
+"""What an entry that waits costs besides its text, its task included."""
 MAX_PAUSE_S = 10.0
+
+
+@dataclass
+class _Waiting(Generic[T]):
+    """What was read from a stream and is not handled: in lanes, each entry with its place and size."""
+
+    lanes: dict[ConversationId, deque[tuple[str, int, T]]] = field(default_factory=dict)
+    places: set[str] = field(default_factory=set)
+    size_bytes: int = 0
+
+    def add(self, conversation: ConversationId, place: str, size_bytes: int, entry: T) -> bool:
+        """Put an entry at the end of its lane; say whether the lane is new."""
+        new = conversation not in self.lanes
+        self.lanes.setdefault(conversation, deque()).append((place, size_bytes, entry))
+        self.places.add(place)
+        self.size_bytes += size_bytes
+        return new
+
+    def next(self, conversation: ConversationId) -> T | None:
+        """Return the first entry of a lane; an empty lane is closed."""
+        if self.lanes[conversation]:
+            return self.lanes[conversation][0][2]
+        del self.lanes[conversation]
+        return None
+
+    def done(self, conversation: ConversationId) -> None:
+        """Take the first entry of a lane out."""
+        place, size_bytes, _ = self.lanes[conversation].popleft()
+        self.places.discard(place)
+        self.size_bytes -= size_bytes
 
 
 class Lanes(Generic[T]):
     """Reads one stream from its oldest entry and hands each entry to `handle`, which takes it out of the stream.
 
     An entry of a conversation waits until the one before it is handled. If `handle` raises, it is called again with
-    the same entry, after a pause that doubles.
+    the same entry, after a pause that doubles. An entry that can't be parsed is laid aside.
 
     Args:
         parse: makes an entry from its id and fields, and says which conversation it belongs to.
@@ -38,65 +77,81 @@ class Lanes(Generic[T]):
         log: Log,
         parse: Callable[[str, Mapping[str, str]], tuple[ConversationId, T]],
         handle: Callable[[T], Awaitable[None]],
-        at_once: asyncio.Semaphore,
+        at_once: AbstractAsyncContextManager[Any],
     ) -> None:
         self._log = log
         self._parse = parse
         self._handle = handle
         self._at_once = at_once
+        self._reject = log.redis.register_script(REJECT)
 
     async def run(self, stream: str) -> None:
         """Work on a stream until cancelled."""
-        waiting: dict[ConversationId, deque[T]] = {}
-        async with asyncio.TaskGroup() as tasks:
+        waiting = _Waiting[T]()
+        async with reader(self._log.redis, BLOCK_MS / 1000) as redis, asyncio.TaskGroup() as tasks:
             last = "0"
             while True:
-                _stop_if_cancelled()
-                if sum(len(lane) for lane in waiting.values()) > MAX_WAITING:
+                stop_if_cancelled()
+                if waiting.size_bytes > MAX_WAITING_BYTES:
                     await asyncio.sleep(0.05)
                     continue
                 try:
-                    answer = await self._log.redis.xread({stream: last}, count=BATCH, block=BLOCK_MS)
+                    for place, fields in await _read(redis, stream, last):
+                        if place not in waiting.places:
+                            await self._queue(stream, place, fields, waiting, tasks)
+                        last = place
                 except (RedisError, OSError, TimeoutError) as error:
                     logger.warning("stream_unavailable stream=%s error=%s", stream, type(error).__name__)
+                    # The Redis that answers next may be another one, which has lost an acknowledgement.
+                    last = "0"
                     await asyncio.sleep(0.5)
-                    continue
-                for place, fields in _rows(answer):
-                    last = place
-                    conversation, entry = self._parse(place, fields)
-                    if conversation in waiting:
-                        waiting[conversation].append(entry)
-                    else:
-                        waiting[conversation] = deque([entry])
-                        tasks.create_task(self._drain(conversation, waiting))
 
-    async def _drain(self, conversation: ConversationId, waiting: dict[ConversationId, deque[T]]) -> None:
-        lane = waiting[conversation]
+    async def _queue(
+        self, stream: str, place: str, fields: dict[str, str], waiting: _Waiting[T], tasks: asyncio.TaskGroup
+    ) -> None:
+        try:
+            conversation, entry = self._parse(place, fields)
+        except Exception as error:
+            logger.error("entry_rejected stream=%s entry=%s error=%s", stream, place, type(error).__name__)
+            rejected = next(keys.rejected for keys in self._log.keys if stream in (keys.inbox, keys.outbox))
+            await self._reject(keys=[stream, rejected], args=[place])
+            return
+        size_bytes = ENTRY_BYTES + sum(len(value) for value in fields.values())
+        if waiting.add(conversation, place, size_bytes, entry):
+            tasks.create_task(self._drain(conversation, waiting))
+
+    async def _drain(self, conversation: ConversationId, waiting: _Waiting[T]) -> None:
         pause_s = 0.05
-        while lane:
-            _stop_if_cancelled()
+        while (entry := waiting.next(conversation)) is not None:
+            stop_if_cancelled()
             try:
                 async with self._at_once:
-                    await self._handle(lane[0])
+                    await self._handle(entry)
             except (FrontdeskError, RedisError, OSError, TimeoutError) as error:
                 logger.warning("entry_waits conversation=%s error=%s", conversation, type(error).__name__)
+            except asyncio.CancelledError:
+                stop_if_cancelled()
+                logger.error("entry_failed conversation=%s error=CancelledError", conversation)
             except Exception:
                 logger.exception("entry_failed conversation=%s", conversation)
             else:
-                lane.popleft()
+                waiting.done(conversation)
                 pause_s = 0.05
                 continue
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, MAX_PAUSE_S)
-        del waiting[conversation]
 
 
-def _stop_if_cancelled() -> None:
-    # Python 3.11's wait_for, in which the Redis client sends, swallows a cancellation that comes when it is done.
+async def _read(redis: Redis, stream: str, after: str) -> list[Row]:
+    answer: Any = await redis.xread({stream: after}, count=BATCH, block=BLOCK_MS)
+    return answer[0][1] if answer else []
+
+
+def stop_if_cancelled() -> None:
+    """Raise the cancellation of this task that a call has swallowed.
+
+    Python 3.11's wait_for, in which the Redis client sends, does so with one that comes when it is done.
+    """
     task = asyncio.current_task()
     if task and task.cancelling():
         raise asyncio.CancelledError
-
-
-def _rows(answer: list[tuple[str, list[tuple[str, dict[str, str]]]]]) -> list[tuple[str, dict[str, str]]]:
-    return answer[0][1] if answer else []

@@ -12,7 +12,8 @@ MAILBOX_CHANNELS = frozenset({"web", "rest"})
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # While processes are updated one after the other, an old one meets the fields of a newer one.
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Inbound(_Frozen):

@@ -1,23 +1,32 @@
 """The outbox's state: progress of deliveries, their end, and the dead letters."""
 
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from bot.conversation.errors import NotFound
-from bot.conversation.events import MessageDelivered, MessageDropped, MessageFailed, dump_event, utc_now
-from bot.conversation.ids import MessageId
+from bot.conversation.events import Author, MessageDelivered, MessageDropped, MessageFailed, dump_event, utc_now
+from bot.conversation.ids import ConversationId, MessageId
 from bot.conversation.keys import LIVE
 from bot.conversation.log import Log
 from bot.conversation.messages import Outbound, OutboxEntry
-from bot.conversation.scripts import REVIVE, SETTLE
+from bot.conversation.scripts import BEGIN, DISCARD, NOTE, REVIVE, SETTLE
+
+logger = logging.getLogger(__name__)
+
+
+SENDER = "sender"
+"""The role whose lease on a partition allows its holder to deliver."""
 
 
 class Progress(BaseModel):
     """How far the delivery of an outbox entry is.
 
     `open`: a call to the platform began and its end is not recorded; if the process died there, the customer may get
-    that part twice. `parts` are sent and recorded.
+    that part twice. `parts` are sent and recorded. `since`: when an operator had it tried again, if one did.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -28,10 +37,24 @@ class Progress(BaseModel):
     repeated: bool = False
     channel_message: str = ""
     error: str = ""
+    since: AwareDatetime | None = None
+
+
+class Leave(StrEnum):
+    """Whether a call to the platform may be made now.
+
+    `NOT_MINE`: another sender has the partition, or soon will. `GONE`: the message was delivered or dropped already.
+    `TAKEN_OVER`: it is the bot's, and the conversation changed hands since it was said.
+    """
+
+    GO = "go"
+    NOT_MINE = "not_mine"
+    GONE = "gone"
+    TAKEN_OVER = "taken_over"
 
 
 class DeadLetter(BaseModel):
-    """A message that could not be delivered, and why."""
+    """A message that could not be delivered, and why; `parts` of it were."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,6 +62,8 @@ class DeadLetter(BaseModel):
     error: str
     tries: int
     at: AwareDatetime
+    parts: int = 0
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +79,41 @@ class Outbox:
 
     def __init__(self, log: Log) -> None:
         self._log = log
+        self._begin = log.redis.register_script(BEGIN)
+        self._note = log.redis.register_script(NOTE)
         self._settle = log.redis.register_script(SETTLE)
         self._revive = log.redis.register_script(REVIVE)
+        self._discard = log.redis.register_script(DISCARD)
 
     async def progress(self, entry: OutboxEntry) -> Progress:
         """Return how far an entry is."""
-        data = await self._log.redis.hget(self._sending(entry), entry.entry)
+        sending = self._log.keys_of(entry.outbound.conversation).sending
+        data = await self._log.redis.hget(sending, entry.entry)
         return Progress.model_validate_json(data) if data else Progress()
 
     async def note(self, entry: OutboxEntry, progress: Progress) -> None:
-        """Record how far an entry is."""
-        await self._log.redis.hset(self._sending(entry), entry.entry, progress.model_dump_json(exclude_defaults=True))
+        """Record how far an entry is, unless it is gone."""
+        keys = self._log.keys_of(entry.outbound.conversation)
+        await self._note(keys=[keys.outbox, keys.sending], args=[entry.entry, _dump(progress)])
+
+    async def begin(self, entry: OutboxEntry, progress: Progress, holder: str) -> Leave:
+        """Ask for leave to call the platform, and record in the same step that the call began.
+
+        A message that the bot said in the step that handed the conversation over still goes out: it carries the owner
+        version of that step. `holder` is the sender that asks; it must hold the partition's lease.
+        """
+        outbound = entry.outbound
+        keys = self._log.keys_of(outbound.conversation)
+        answer = await self._begin(
+            keys=[keys.outbox, keys.sending, keys.conversation(outbound.conversation), keys.lease(SENDER)],
+            args=[
+                entry.entry,
+                holder,
+                _dump(progress.model_copy(update={"open": True})),
+                outbound.owner_version if outbound.author is Author.BOT else "",
+            ],
+        )
+        return Leave(answer)
 
     async def delivered(self, entry: OutboxEntry, progress: Progress) -> None:
         """End an entry: the platform took all of it."""
@@ -83,15 +132,26 @@ class Outbox:
     async def failed(self, entry: OutboxEntry, progress: Progress, error: str) -> None:
         """End an entry as a dead letter."""
         now = utc_now()
-        letter = DeadLetter(outbound=entry.outbound, error=error, tries=progress.tries, at=now)
+        letter = DeadLetter(
+            outbound=entry.outbound,
+            error=error,
+            tries=progress.tries,
+            at=now,
+            parts=progress.parts,
+            repeated=progress.repeated,
+        )
         await self._end(entry, MessageFailed(at=now, message=entry.outbound.message, error=error), letter)
 
     async def waiting(self) -> list[Waiting]:
-        """Return what lies in the outbox, oldest first in each partition."""
+        """Return what lies in the outbox, oldest first in each partition; what can't be read is left out."""
         found = []
         for keys in self._log.keys:
             for place, fields in await self._log.redis.xrange(keys.outbox):
-                entry = OutboxEntry(entry=place, outbound=Outbound.model_validate_json(fields["m"]))
+                try:
+                    _, entry = parse(place, fields)
+                except (KeyError, ValueError):
+                    logger.warning("entry_unreadable stream=%s entry=%s", keys.outbox, place)
+                    continue
                 found.append(Waiting(entry, await self.progress(entry)))
         return found
 
@@ -104,17 +164,24 @@ class Outbox:
         return sorted(letters, key=lambda letter: letter.at)
 
     async def retry(self, message: MessageId) -> None:
-        """Put a dead letter back into the outbox, under the conversation's present ownership.
+        """Put a dead letter back into the outbox, to be sent from the part that failed.
+
+        A message of the bot gets the conversation's present ownership if it is the bot's, also after an agent had it;
+        while it is not, the sender drops what was said before it changed hands.
 
         Raises:
             NotFound: there is no such dead letter.
         """
         letter = await self._letter(message)
         snapshot = await self._log.load(letter.outbound.conversation)
-        outbound = letter.outbound.model_copy(update={"owner_version": snapshot.state.owner_version})
+        outbound = letter.outbound
+        if snapshot.state.owned_by_bot:
+            outbound = outbound.model_copy(update={"owner_version": snapshot.state.owner_version})
+        progress = Progress(parts=letter.parts, repeated=letter.repeated, since=utc_now())
         keys = self._log.keys_of(outbound.conversation)
         done = await self._revive(
-            keys=[keys.dead, keys.outbox], args=[message, outbound.model_dump_json(exclude_defaults=True)]
+            keys=[keys.dead, keys.outbox, keys.sending],
+            args=[message, outbound.model_dump_json(exclude_defaults=True), _dump(progress)],
         )
         if not done:
             raise NotFound(f"there is no dead letter {message}")
@@ -125,10 +192,15 @@ class Outbox:
         Raises:
             NotFound: there is no such dead letter.
         """
-        letter = await self._letter(message)
-        snapshot = await self._log.load(letter.outbound.conversation)
-        await self._log.append(snapshot, [MessageDropped(at=utc_now(), message=message, why="dropped_by_operator")])
-        await self._log.redis.hdel(self._log.keys_of(letter.outbound.conversation).dead, message)
+        conversation = (await self._letter(message)).outbound.conversation
+        event = MessageDropped(at=utc_now(), message=message, why="dropped_by_operator")
+        keys = self._log.keys_of(conversation)
+        done = await self._discard(
+            keys=[keys.conversation(conversation), keys.log(conversation), keys.events, keys.dead],
+            args=[conversation, dump_event(event), LIVE, message],
+        )
+        if not done:
+            raise NotFound(f"there is no dead letter {message}")
 
     async def _letter(self, message: MessageId) -> DeadLetter:
         for keys in self._log.keys:
@@ -136,9 +208,6 @@ class Outbox:
             if data:
                 return DeadLetter.model_validate_json(data)
         raise NotFound(f"there is no dead letter {message}")
-
-    def _sending(self, entry: OutboxEntry) -> str:
-        return self._log.keys_of(entry.outbound.conversation).sending
 
     async def _end(
         self,
@@ -150,19 +219,33 @@ class Outbox:
         keys = self._log.keys_of(conversation)
         await self._settle(
             keys=[
-                keys.outbox,
-                keys.sending,
-                keys.dead,
                 keys.conversation(conversation),
                 keys.log(conversation),
                 keys.events,
+                keys.outbox,
+                keys.sending,
+                keys.dead,
             ],
             args=[
-                entry.entry,
                 conversation,
                 dump_event(event),
+                LIVE,
+                entry.entry,
                 entry.outbound.message,
                 letter.model_dump_json() if letter else "",
-                LIVE,
             ],
         )
+
+
+def parse(place: str, fields: Mapping[str, str]) -> tuple[ConversationId, OutboxEntry]:
+    """Return an entry of the outbox as it lies in the stream, and the conversation it belongs to.
+
+    Raises:
+        KeyError, pydantic.ValidationError: it is none.
+    """
+    outbound = Outbound.model_validate_json(fields["m"])
+    return outbound.conversation, OutboxEntry(entry=place, outbound=outbound)
+
+
+def _dump(progress: Progress) -> str:
+    return progress.model_dump_json(exclude_defaults=True)

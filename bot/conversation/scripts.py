@@ -56,24 +56,71 @@ redis.call('PUBLISH', ARGV[10], ARGV[2])
 return {'ok', version, seq}
 """
 
-SETTLE = """
--- End the sender's work on an outbox entry, once: take it out, bury it if it failed, and log what became of it.
--- KEYS: 1 outbox, 2 sending, 3 dead, 4 conversation, 5 log, 6 events.
--- ARGV: 1 outbox entry, 2 conversation, 3 event json, 4 message id, 5 dead letter json or '', 6 live channel.
-if redis.call('XDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
-redis.call('HDEL', KEYS[2], ARGV[1])
-if ARGV[5] ~= '' then redis.call('HSET', KEYS[3], ARGV[4], ARGV[5]) end
-local seq = redis.call('HINCRBY', KEYS[4], 'seq', 1)
-redis.call('XADD', KEYS[5], seq .. '-0', 'e', ARGV[3])
-redis.call('XADD', KEYS[6], '*', 'c', ARGV[2], 's', seq, 'e', ARGV[3])
-redis.call('PUBLISH', ARGV[6], ARGV[2])
+_RECORD = """
+local seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
+redis.call('XADD', KEYS[2], seq .. '-0', 'e', ARGV[2])
+redis.call('XADD', KEYS[3], '*', 'c', ARGV[1], 's', seq, 'e', ARGV[2])
+redis.call('PUBLISH', ARGV[3], ARGV[1])
 return 1
 """
 
+REJECT = """
+-- Lay an entry that can't be read aside.  KEYS: 1 stream, 2 rejected.  ARGV: 1 entry.
+local rows = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])
+if #rows == 0 then return 0 end
+redis.call('XADD', KEYS[2], '*', 'stream', KEYS[1], 'entry', ARGV[1], unpack(rows[1][2]))
+return redis.call('XDEL', KEYS[1], ARGV[1])
+"""
+
+BEGIN = """
+-- May a call to the platform be made now? If so, note that it began.
+-- KEYS: 1 outbox, 2 sending, 3 conversation, 4 lease.
+-- ARGV: 1 outbox entry, 2 lease holder, 3 progress json, 4 the owner version a bot's message was said under, or ''.
+if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return 'gone' end
+if redis.call('GET', KEYS[4]) ~= ARGV[2] then return 'not_mine' end
+if ARGV[4] ~= '' then
+  local state = cjson.decode(redis.call('HGET', KEYS[3], 'state') or '{}')
+  if (state.owner_version or 0) > tonumber(ARGV[4]) then return 'taken_over' end
+end
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
+return 'go'
+"""
+
+NOTE = """
+-- Note how far an outbox entry is, while it is there.
+-- KEYS: 1 outbox, 2 sending.  ARGV: 1 outbox entry, 2 progress json.
+if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+return 1
+"""
+
+SETTLE = (
+    """
+-- End the sender's work on an outbox entry, once: take it out, bury it if it failed, and log what became of it.
+-- KEYS: 1 conversation, 2 log, 3 events, 4 outbox, 5 sending, 6 dead.
+-- ARGV: 1 conversation, 2 event json, 3 live channel, 4 outbox entry, 5 message id, 6 dead letter json or ''.
+if redis.call('XDEL', KEYS[4], ARGV[4]) == 0 then return 0 end
+redis.call('HDEL', KEYS[5], ARGV[4])
+if ARGV[6] ~= '' then redis.call('HSET', KEYS[6], ARGV[5], ARGV[6]) end
+"""
+    + _RECORD
+)
+
+DISCARD = (
+    """
+-- Give a dead letter up, once, and log it.  KEYS: 1 conversation, 2 log, 3 events, 4 dead.
+-- ARGV: 1 conversation, 2 event json, 3 live channel, 4 message id.
+if redis.call('HDEL', KEYS[4], ARGV[4]) == 0 then return 0 end
+"""
+    + _RECORD
+)
+
 REVIVE = """
--- Put a dead letter back into the outbox, once.  KEYS: 1 dead, 2 outbox.  ARGV: 1 message id, 2 outbound json.
+-- Put a dead letter back into the outbox, once, as far as it had come.
+-- KEYS: 1 dead, 2 outbox, 3 sending.  ARGV: 1 message id, 2 outbound json, 3 progress json.
 if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
-redis.call('XADD', KEYS[2], '*', 'm', ARGV[2])
+local entry = redis.call('XADD', KEYS[2], '*', 'm', ARGV[2])
+redis.call('HSET', KEYS[3], entry, ARGV[3])
 return 1
 """
 
