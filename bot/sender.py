@@ -2,122 +2,162 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import nullcontext
+from datetime import datetime
+from typing import Any, TypeVar
+
+from redis.exceptions import RedisError
 
 from bot.channels.base import Channel, RetryLater, Undeliverable
-from bot.conversation.events import Author
-from bot.conversation.ids import ConversationId, channel_of
-from bot.conversation.lanes import Lanes
+from bot.conversation.events import utc_now
+from bot.conversation.ids import channel_of
+from bot.conversation.lanes import Lanes, stop_if_cancelled
 from bot.conversation.leases import Leases
 from bot.conversation.log import Log
-from bot.conversation.messages import Outbound, OutboxEntry
-from bot.conversation.outbox import Outbox, Progress
+from bot.conversation.messages import OutboxEntry
+from bot.conversation.outbox import SENDER, Leave, Outbox, Progress, parse
 from bot.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
+
 SENDS_AT_ONCE = 32
+"""Deliveries of one channel that are under way side by side; those that pause don't count."""
 MAX_BACKOFF_S = 300.0
+MIN_WAIT_S = 1.0
+"""The least that is waited when a platform asks for it, whatever it says."""
 
 
 class Sender:
     """Delivers the outbox of the partitions that it holds."""
 
-    def __init__(self, log: Log, channels: Mapping[str, Channel], settings: Settings) -> None:
+    def __init__(
+        self,
+        log: Log,
+        channels: Mapping[str, Channel],
+        settings: Settings,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
         self._log = log
         self._channels = channels
-        self._settings = settings
+        self._settings = settings.worker
+        self._clock = clock
         self._outbox = Outbox(log)
-        self._at_once = asyncio.Semaphore(SENDS_AT_ONCE)
+        self._leases = Leases(log, SENDER, self._settings.lease_s, self._work)
+        self._at_once: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(SENDS_AT_ONCE))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until `stop` is set."""
-        leases = Leases(self._log, "sender", self._settings.worker.lease_s, self._work)
-        await leases.run(stop)
+        await self._leases.run(stop)
 
     async def _work(self, partition: int) -> None:
-        # A pause between two tries must hold up its own conversation only, so the limit is taken per call below.
-        lanes = Lanes(self._log, _parse, self.deliver, asyncio.Semaphore(100_000))
+        # A pause between two tries must hold up its own conversation only, so `deliver` has the limit.
+        lanes = Lanes(self._log, parse, self.deliver, nullcontext())
         await lanes.run(self._log.keys[partition].outbox)
 
     async def deliver(self, entry: OutboxEntry) -> None:
         """Deliver a message, or bury it; returns when the outbox entry is gone."""
+        pause_s: float | None = 0.0
+        while pause_s is not None:
+            await asyncio.sleep(pause_s)
+            async with self._at_once[channel_of(entry.outbound.conversation)]:
+                pause_s = await _whole(self._step(entry))
+
+    async def _step(self, entry: OutboxEntry) -> float | None:
+        """Send the next part and record it; return the pause before the next step in seconds, None after the last.
+
+        Must not be cut off: a part that is out and not recorded is sent again.
+        """
         progress = await self._outbox.progress(entry)
         if progress.open:
             progress = progress.model_copy(update={"repeated": True})
-        while True:
-            why = await self._reason_to_drop(entry.outbound, progress)
-            if why:
-                logger.info("message_dropped message=%s why=%s", entry.outbound.message, why)
-                await self._outbox.dropped(entry, why)
-                return
-            channel = self._channels.get(channel_of(entry.outbound.conversation))
-            if channel is None:
-                await self._outbox.failed(entry, progress, "the channel is not configured")
-                return
-            try:
-                progress = await self._send(channel, entry, progress)
-            except Undeliverable as error:
-                logger.warning("message_undeliverable message=%s", entry.outbound.message)
-                await self._outbox.failed(entry, progress, str(error))
-                return
-            except RetryLater as error:
-                progress = await self._after_failure(entry, error)
-                if progress.tries >= self._settings.worker.send_tries:
-                    await self._outbox.failed(entry, progress, str(error))
-                    return
-                await asyncio.sleep(self._pause_s(progress.tries, error.after_s))
-            else:
-                await self._outbox.delivered(entry, progress)
-                return
-
-    async def _reason_to_drop(self, outbound: Outbound, progress: Progress) -> str | None:
-        """Return why a message must not be sent any more: the bot's, and somebody else owns the conversation now.
-
-        Source: design.md, "The bot never talks over a human". A message that is half out is finished.
-        """
-        if outbound.author is not Author.BOT or progress.parts:
+        channel = self._channels.get(channel_of(entry.outbound.conversation))
+        if channel is None:
+            await self._outbox.failed(entry, progress, "the channel is not configured")
             return None
-        snapshot = await self._log.load(outbound.conversation)
-        return "taken_over" if snapshot.state.owner_version > outbound.owner_version else None
+        leave = await self._outbox.begin(entry, progress, self._leases.holder)
+        if leave is Leave.NOT_MINE:
+            return self._settings.lease_s / 3
+        if leave is Leave.TAKEN_OVER:
+            logger.info("message_dropped message=%s why=%s", entry.outbound.message, leave.value)
+            await self._outbox.dropped(entry, leave.value)
+        if leave is not Leave.GO:
+            return None
+        try:
+            progress, last = await _send(channel, entry, progress)
+        except Undeliverable as error:
+            await self._bury(entry, progress, error)
+            return None
+        except RetryLater as error:
+            return await self._after_failure(entry, progress, error)
+        except (Exception, asyncio.CancelledError) as error:
+            stop_if_cancelled()
+            logger.exception("delivery_failed message=%s", entry.outbound.message)
+            what = RetryLater(f"unexpected {type(error).__name__}", uncertain=True)
+            return await self._after_failure(entry, progress, what)
+        if last:
+            await _surely(lambda: self._outbox.delivered(entry, progress))
+            return None
+        await _surely(lambda: self._outbox.note(entry, progress))
+        return 0.0
 
-    async def _send(self, channel: Channel, entry: OutboxEntry, progress: Progress) -> Progress:
-        parts = channel.parts(entry.outbound)
-        while progress.parts < len(parts):
-            progress = progress.model_copy(update={"open": True})
-            await self._outbox.note(entry, progress)
-            last = progress.parts == len(parts) - 1
-            async with self._at_once:
-                channel_message = await channel.send(entry.outbound, parts[progress.parts], last)
-            progress = progress.model_copy(
-                update={"parts": progress.parts + 1, "open": False, "channel_message": channel_message}
-            )
-            if not last:
-                await self._outbox.note(entry, progress)
-        return progress
-
-    async def _after_failure(self, entry: OutboxEntry, error: RetryLater) -> Progress:
-        progress = await self._outbox.progress(entry)
+    async def _after_failure(self, entry: OutboxEntry, progress: Progress, error: RetryLater) -> float | None:
         # Being asked to wait is no failure of the message: only real failures bring it nearer to the dead letters.
         tries = progress.tries + (0 if error.after_s is not None else 1)
         progress = progress.model_copy(
-            update={
-                "tries": tries,
-                "open": False,
-                "error": str(error),
-                "repeated": progress.repeated or error.uncertain,
-            }
+            update={"tries": tries, "error": str(error), "repeated": progress.repeated or error.uncertain}
         )
-        await self._outbox.note(entry, progress)
+        age_s = (self._clock() - (progress.since or entry.outbound.at)).total_seconds()
+        if tries >= self._settings.send_tries or age_s > self._settings.send_max_age_s:
+            await self._bury(entry, progress, error)
+            return None
+        await _surely(lambda: self._outbox.note(entry, progress))
         logger.info("delivery_waits message=%s tries=%d", entry.outbound.message, tries)
-        return progress
+        if error.after_s is not None:
+            return max(MIN_WAIT_S, error.after_s)
+        return float(min(self._settings.send_backoff_s * 2 ** (tries - 1), MAX_BACKOFF_S))
 
-    def _pause_s(self, tries: int, after_s: float | None) -> float:
-        if after_s is not None:
-            return after_s
-        return float(min(self._settings.worker.send_backoff_s * 2 ** (tries - 1), MAX_BACKOFF_S))
+    async def _bury(self, entry: OutboxEntry, progress: Progress, error: Exception) -> None:
+        logger.warning("message_undeliverable message=%s", entry.outbound.message)
+        await _surely(lambda: self._outbox.failed(entry, progress, str(error)))
 
 
-def _parse(place: str, fields: Mapping[str, str]) -> tuple[ConversationId, OutboxEntry]:
-    outbound = Outbound.model_validate_json(fields["m"])
-    return outbound.conversation, OutboxEntry(entry=place, outbound=outbound)
+async def _send(channel: Channel, entry: OutboxEntry, progress: Progress) -> tuple[Progress, bool]:
+    """Send the next part; return the progress after it, and whether it was the last."""
+    parts = channel.parts(entry.outbound)
+    if progress.parts >= len(parts):
+        return progress, True
+    last = progress.parts == len(parts) - 1
+    channel_message = await channel.send(entry.outbound, parts[progress.parts], last)
+    return progress.model_copy(update={"parts": progress.parts + 1, "channel_message": channel_message}), last
+
+
+async def _surely(write: Callable[[], Awaitable[None]]) -> None:
+    """Record what a call to a platform came to, however long Redis is away."""
+    pause_s = 0.05
+    while True:
+        try:
+            return await write()
+        except (RedisError, OSError, TimeoutError) as error:
+            logger.warning("delivery_unrecorded error=%s", type(error).__name__)
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, 5.0)
+
+
+async def _whole(work: Coroutine[Any, Any, Result]) -> Result:
+    """Wait for `work`, which a cancellation does not cut off: it takes effect when the work is over."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError:
+                continue
+        if not task.cancelled() and task.exception():
+            logger.warning("delivery_interrupted error=%s", type(task.exception()).__name__)
+        raise

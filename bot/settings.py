@@ -132,6 +132,9 @@ class WorkerSettings(_Section):
     lease_s: Seconds = Field(5.0, description="how long a partition stays with a process that died")
     send_tries: int = Field(8, ge=1, description="deliveries that may fail before a message goes to the dead letters")
     send_backoff_s: Seconds = Field(1.0, description="pause after the first failed delivery; doubles up to 5 minutes")
+    send_max_age_s: Seconds = Field(
+        24 * 3600.0, description="age at which a message that still fails, or has to wait, goes to the dead letters"
+    )
 
 
 class HoursSettings(_Section):
