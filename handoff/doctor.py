@@ -63,6 +63,8 @@ async def examine(log: Log, database: Database) -> list[Finding]:
     findings.append(Finding(f"{unread} events of a newer version that could not be shown", wrong=unread > 0))
     if diverged:
         findings.append(Finding(f"noted earlier: {diverged.value}", wrong=True))
+    rejected = sum([await log.redis.xlen(keys.rejected) for keys in log.keys])
+    findings.append(Finding(f"{rejected} entries of the inbox or outbox could not be read", wrong=rejected > 0))
     letters = await Outbox(log).dead()
     findings.append(Finding(f"{len(letters)} messages could not be delivered", wrong=bool(letters)))
     return findings

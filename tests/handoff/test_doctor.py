@@ -21,6 +21,11 @@ async def test_a_conversation_that_redis_lost_is_found(told: Desk, log: Log, dat
     assert await wrong(log, database) == [f"1 conversations in PostgreSQL that Redis has lost: {CONVERSATION}"]
 
 
+async def test_entries_that_were_laid_aside_are_found(told: Desk, log: Log, database: Database) -> None:  # noqa: F811
+    await log.redis.xadd(log.keys[1].rejected, {"m": "nonsense"})
+    assert await wrong(log, database) == ["1 entries of the inbox or outbox could not be read"]
+
+
 async def test_events_that_never_arrived_are_found(told: Desk, log: Log, database: Database) -> None:  # noqa: F811
     await log.redis.hincrby(log.keys_of(CONVERSATION).conversation(CONVERSATION), "seq", 3)
     (finding,) = await wrong(log, database)
