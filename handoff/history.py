@@ -1,10 +1,11 @@
 """The full history in PostgreSQL: events are added once, and the derived tables follow in the same transaction."""
 
+import contextlib
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -44,12 +45,13 @@ class Item:
     @classmethod
     def parse(cls, conversation: str, seq: int, raw: str) -> "Item":
         """Read an event as Redis holds it. PostgreSQL stores no NUL characters: they become U+FFFD."""
+        data = _object(raw)
         if "\\u0000" in raw:
-            raw = json.dumps(_without_nul(json.loads(raw)))
-        event = _understand(raw)
+            data = _without_nul(data)
+        event = event_of(data)
         if event is None:
             logger.error("event kept but not understood: conversation=%s seq=%d", conversation, seq)
-        return cls(ConversationId(conversation), seq, json.loads(raw), event)
+        return cls(ConversationId(conversation), seq, data, event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,14 @@ class Recorded:
     new: int
     diverged: Mapping[ConversationId, int]
     """Conversation to the place of its last event here, which is further than Redis believes."""
+
+
+def _object(raw: str) -> dict[str, Any]:
+    with contextlib.suppress(ValueError):
+        data = json.loads(raw)
+        if isinstance(data, dict):
+            return data
+    return {"raw": raw}
 
 
 def _without_nul(value: Any) -> Any:
@@ -75,12 +85,8 @@ def _without_nul(value: Any) -> Any:
 
 def event_of(data: dict[str, Any]) -> Event | None:
     """Return the event that a row of `events` holds; None if this version does not understand it."""
-    return _understand(json.dumps(data))
-
-
-def _understand(raw: str) -> Event | None:
     try:
-        return load_event(raw)
+        return load_event(json.dumps(data))
     except ValidationError:
         return None
 
@@ -152,11 +158,18 @@ def _row(item: Item) -> dict[str, Any]:
         "conversation": item.conversation,
         "seq": item.seq,
         "type": str(item.data.get("type", "")),
-        "at": item.event.at if item.event else datetime.fromisoformat(item.data["at"]),
+        "at": item.event.at if item.event else _time(item.data),
         "episode": item.data.get("episode"),
         "data": item.data,
         "applied": item.event is not None,
     }
+
+
+def _time(data: dict[str, Any]) -> datetime:
+    with contextlib.suppress(ValueError):
+        at = datetime.fromisoformat(str(data.get("at")))
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return datetime.fromtimestamp(0, UTC)
 
 
 async def load(session: AsyncSession, items: Sequence[Item]) -> Projection:

@@ -29,7 +29,7 @@ from handoff.tasks import raise_lost_cancellation
 
 logger = logging.getLogger(__name__)
 
-BATCH = 200
+BATCH = 100
 """Entries of one partition in one transaction."""
 KEEP = 200
 """Projected events of a conversation that stay in Redis, for the workers."""
@@ -50,11 +50,11 @@ class Projector:
         self._live = Live(log.redis)
         self._offsets: dict[int, str] = {}
         self._log_id: str | None = None
+        self._failures = 0
 
     async def run(self) -> None:
         """Project until cancelled; waits for its turn, and comes back after Redis or PostgreSQL was away."""
         live = asyncio.create_task(self._live.run())
-        failures = 0
         try:
             while True:
                 try:
@@ -62,15 +62,14 @@ class Projector:
                         try:
                             await self._wait_for_lock(connection)
                             await self._begin(connection)
-                            failures = 0
                             await self._follow(connection)
                         finally:
                             await connection.invalidate()  # gives the lock back, which the pool would keep
                 except (RedisError, SQLAlchemyError, OSError, Unavailable) as error:
-                    if failures == 0:
+                    if self._failures == 0:
                         logger.warning("projector paused: %s", type(error).__name__, exc_info=error)
-                    await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
-                    failures += 1
+                    await asyncio.sleep(BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)])
+                    self._failures += 1
         finally:
             live.cancel()
             await asyncio.gather(live, return_exceptions=True)
@@ -133,6 +132,7 @@ class Projector:
         async with self._live.listen() as changes:
             while True:
                 done = await self.step(connection)
+                self._failures = 0
                 raise_lost_cancellation()
                 if not done:
                     await changes.drain(POLL_S)

@@ -18,7 +18,7 @@ class Right(StrEnum):
     SERVE = "serve"
     """Claim, reply, note, resolve, return, take over."""
     MEASURE = "measure"
-    """See figures and the episodes behind them."""
+    """See the episodes behind figures, and figures through the API and Prometheus."""
     SUPERVISE = "supervise"
     """Act in another agent's name through the API."""
     DESIGN = "design"

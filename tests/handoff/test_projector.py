@@ -223,6 +223,20 @@ async def test_an_event_of_a_later_version_is_kept_and_understood_after_the_upgr
         assert (await session.get_one(EventRow, ("web:kim", 3))).applied
 
 
+@pytest.mark.parametrize(
+    "raw", ["nonsense", "[]", '{"type":"x"}', '{"type":"x","at":"soon"}', '{"at":"2026-01-01T00:00:00"}']
+)
+async def test_what_is_no_event_is_kept_and_stops_nothing(log, database, raw) -> None:
+    keys = log.keys_of(ConversationId("web:kim"))
+    await log.redis.xadd(keys.events, {"c": "web:kim", "s": 1, "e": raw})
+    await log.redis.hset(keys.conversation(ConversationId("web:kim")), "seq", 1)
+    await customer_says(log, "web:kim", "hello")
+    await project(log, database)
+    async with database.session() as session:
+        assert list(await session.scalars(select(EventRow.applied).order_by(EventRow.seq))) == [False, True, True]
+        assert (await session.get_one(ConversationRow, "web:kim")).last_text == "hello"
+
+
 async def test_an_emptied_redis_gets_its_conversations_back_and_it_is_said(log, database, caplog) -> None:
     ticket = await hand_over(log, "telegram:4711")
     await customer_says(log, "web:kim", "hello")
