@@ -1,0 +1,1 @@
+"""The desk: everything after a conversation needs a person."""
