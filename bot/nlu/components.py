@@ -6,6 +6,7 @@ own and remembers its last texts, so a message is encoded once for all of them.
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -154,9 +155,10 @@ class IntentClassifier(_Component):
         names = [one.get_full_intent() for one in examples]
         encoder = self._encoder()
         head = train_intents(encoder.encode([prepare_text(one.get(TEXT)) for one in examples]), names)
-        self._head = IntentHead(head.linear, head.slope, head.middle, {**head.about, "encoder": encoder.fingerprint()})
+        head = dataclasses.replace(head, about={**head.about, "encoder": encoder.fingerprint()})
         with self._storage.write_to(self._resource) as folder:
-            self._head.save(folder)
+            head.save(folder)
+            self._read(folder)
         return self._resource
 
     def _read(self, folder: Path) -> None:
@@ -220,12 +222,13 @@ class TriageClassifier(_Component):
         examples = read_examples(Path(self._config["sentences"]))
         encoder = self._encoder()
         heads = train_heads(encoder.encode([prepare_text(one.text) for one in examples]), examples)
-        heads = TriageHeads(heads.linears, {**heads.about, "encoder": encoder.fingerprint()})
+        heads = dataclasses.replace(heads, about={**heads.about, "encoder": encoder.fingerprint()})
         patterns = Path(self._config["patterns"]) / URGENCY_FILE
         with self._storage.write_to(self._resource) as folder:
             heads.save(folder)
             if patterns.exists():
                 shutil.copyfile(patterns, folder / patterns.name)
+            self._read(folder)
         return self._resource
 
     def _read(self, folder: Path) -> None:

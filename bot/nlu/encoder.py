@@ -71,6 +71,7 @@ class Encoder:
             batch_threads: how many texts of a batch run at once.
             remember: how many texts' results are kept.
         """
+        self.folder = folder
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         self.digest: str = meta["digest"]
         self.cosine: float | None = meta["cosine"]
@@ -94,6 +95,11 @@ class Encoder:
         for place, row in enumerate(rows):
             sentence[place], layers[place] = row
         return Encoding(sentence, layers)
+
+    def forget(self) -> None:
+        """Drop the results that are kept."""
+        with self._lock:
+            self._seen.clear()
 
     def fingerprint(self) -> str:
         """Return what a model that was trained on these vectors must find again."""

@@ -1,0 +1,156 @@
+"""The components within Rasa: trained on three sentences, saved, loaded, compared."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.conversation.errors import ConfigError
+from bot.conversation.triage import Triage
+from bot.nlu.components import EntityPatterns, IntentClassifier, TriageClassifier
+from bot.nlu.encoder import CACHE, Encoder
+from bot.rasa_runtime import prepare
+from tests.running import ROOT
+
+prepare()
+
+from rasa.engine.graph import ExecutionContext, GraphSchema  # noqa: E402
+from rasa.engine.storage.local_model_storage import LocalModelStorage  # noqa: E402
+from rasa.engine.storage.resource import Resource  # noqa: E402
+from rasa.shared.nlu.training_data.message import Message  # noqa: E402
+from rasa.shared.nlu.training_data.training_data import TrainingData  # noqa: E402
+
+THREE = """
+- {text: "the kettle exploded and nobody cares", complaint: true, severity: blame, sentiment: negative}
+- {text: "what time do you open"}
+- {text: "lovely service, thank you", sentiment: positive}
+"""
+SENTENCES = "defaults: {complaint: false, severity: none, sentiment: neutral}\nmessages:" + 6 * THREE
+EXAMPLES = [
+    ("what time do you open", "faq", "faq/store_hours"),
+    ("where is my refund", "faq", "faq/refund_when"),
+    ("hello there", "greet", None),
+]
+TEXTS = ["what time do you open", "the kettle exploded and nobody cares", "hello LF-123456"]
+
+Pipeline = Callable[[list[str]], list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> LocalModelStorage:
+    return LocalModelStorage(tmp_path_factory.mktemp("storage"))
+
+
+@pytest.fixture(scope="module")
+def configs(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    sentences = tmp_path_factory.mktemp("sentences")
+    (sentences / "three.yml").write_text(SENTENCES)
+    shared: dict[str, Any] = {"cache": str(ROOT / CACHE)}
+    patterns = str(ROOT / "nlu_data" / "entities")
+    return [
+        {"patterns": patterns},
+        {**IntentClassifier.get_default_config(), **shared, "threshold": 0.0, "margin": 0.0, "out_of_scope": 1.0},
+        {**TriageClassifier.get_default_config(), **shared, "sentences": str(sentences), "patterns": patterns},
+    ]
+
+
+@pytest.fixture(scope="module")
+def trained(encoder: Encoder, storage: LocalModelStorage, configs: list[dict[str, Any]]) -> Pipeline:
+    messages = [
+        Message({"text": text, "intent": intent, "intent_response_key": key}) for text, intent, key in EXAMPLES * 3
+    ]
+    components = [
+        kind.create(config, storage, Resource(kind.__name__), context())
+        for kind, config in zip(KINDS, configs, strict=True)
+    ]
+    for component in components:
+        component.train(TrainingData(messages))
+    return pipeline(components)
+
+
+@pytest.fixture(scope="module")
+def loaded(trained: Pipeline, storage: LocalModelStorage, configs: list[dict[str, Any]]) -> Pipeline:
+    return pipeline(
+        [
+            kind.load(config, storage, Resource(kind.__name__), context())
+            for kind, config in zip(KINDS, configs, strict=True)
+        ]
+    )
+
+
+def test_three_sentences_are_learnt(loaded: Pipeline) -> None:
+    hours, kettle, hello = loaded(TEXTS)
+    assert hours["intent"]["name"] == "faq"
+    assert hours["response_selector"]["faq"]["response"]["utter_action"] == "utter_faq/store_hours"
+    assert hours["response_selector"]["all_retrieval_intents"] == ["faq"]
+    assert hello["intent"]["name"] == "greet"
+    assert kettle["triage"]["complaint"] > hours["triage"]["complaint"]
+    assert kettle["triage"]["urgency"] == ["safety"]
+    assert [entity["value"] for entity in hello["entities"]] == ["LF-123456"]
+
+
+def test_a_loaded_model_says_what_the_trained_one_said(trained: Pipeline, loaded: Pipeline) -> None:
+    assert trained(TEXTS) == loaded(TEXTS)
+
+
+def test_a_message_alone_is_understood_as_in_a_batch(loaded: Pipeline) -> None:
+    assert loaded(TEXTS) == [loaded([text])[0] for text in TEXTS]
+
+
+def test_the_result_is_a_triage(loaded: Pipeline) -> None:
+    for result in loaded([*TEXTS, ""]):
+        triage = Triage.model_validate(result["triage"])
+        answer = result["response_selector"].get(result["intent"]["name"])
+        assert triage.intent == (answer["response"]["intent_response_key"] if answer else result["intent"]["name"])
+        assert len(triage.ranking) == 3
+
+
+def test_what_is_not_sure_falls_back_and_keeps_its_ranking(
+    loaded: Pipeline, storage: LocalModelStorage, configs: list[dict[str, Any]]
+) -> None:
+    strict = {**configs[1], "threshold": 1.0}
+    component = IntentClassifier.load(strict, storage, Resource("IntentClassifier"), context())
+    (result,) = pipeline([component])(["where is it"])
+    assert result["intent"]["name"] == "nlu_fallback"
+    assert len(result["intent_ranking"]) == 3
+    assert "faq" not in result["response_selector"]
+
+
+def test_a_model_of_another_encoder_is_refused(
+    trained: Pipeline, storage: LocalModelStorage, configs: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Encoder, "fingerprint", lambda self: "another")
+    with pytest.raises(ConfigError, match="another encoder"):
+        IntentClassifier.load(configs[1], storage, Resource("IntentClassifier"), context())
+
+
+@pytest.mark.parametrize(("setting", "told"), [({"treshold": 0.5}, "no setting treshold"), ({"margin": 3}, "margin")])
+def test_a_wrong_setting_is_told(storage: LocalModelStorage, setting: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        IntentClassifier.create(setting, storage, Resource("x"), context())
+
+
+def test_the_fingerprint_changes_with_the_sentences(tmp_path: Path) -> None:
+    config = {"sentences": str(tmp_path), "patterns": str(tmp_path / "none")}
+    (tmp_path / "a.yml").write_text(SENTENCES)
+    before = TriageClassifier.fingerprint_addon(config)
+    (tmp_path / "a.yml").write_text(SENTENCES.replace("lovely", "nice"))
+    assert TriageClassifier.fingerprint_addon(config) != before
+
+
+KINDS = (EntityPatterns, IntentClassifier, TriageClassifier)
+
+
+def context() -> ExecutionContext:
+    return ExecutionContext(GraphSchema({}))
+
+
+def pipeline(components: list[Any]) -> Pipeline:
+    def run(texts: list[str]) -> list[dict[str, Any]]:
+        messages = [Message({"text": text}) for text in texts]
+        for component in components:
+            messages = component.process(messages)
+        return [message.as_dict(only_output_properties=True) for message in messages]
+
+    return run

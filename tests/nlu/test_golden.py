@@ -1,0 +1,101 @@
+"""What the shipped assistant reaches on the golden messages. Bars stand a little below what was measured."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bot.conversation.errors import ConfigError
+from bot.conversation.triage import Triage
+from bot.nlu.entities import EntityFinder
+from bot.nlu.intents import OUT_OF_SCOPE
+from bot.nlu.skill import FALLBACK, Skill, load_skill
+from bot.rasa_runtime import train
+from tests.running import ROOT
+
+
+@pytest.fixture(scope="module")
+def skill() -> Skill:
+    """The shipped assistant's triage, from the same model that the tests of the assistant use."""
+    data = ROOT / "nlu_data"
+    return load_skill(train(ROOT / "build" / "test-models", ROOT / "config.yml", ROOT / "domain.yml", data))
+
+
+@pytest.fixture(scope="module")
+def judged(skill: Skill) -> list[tuple[dict[str, Any], Triage]]:
+    """The golden messages of triage, each with what is said of it."""
+    golden = read("triage")
+    messages = [{**(golden.get("defaults") or {}), **message} for message in golden["messages"]]
+    today = read("entities")["reference_date"]
+    return list(zip(messages, skill.triage([message["text"] for message in messages], today), strict=True))
+
+
+def test_entities_reach_95_percent() -> None:
+    golden = read("entities")
+    finder = EntityFinder(ROOT / "nlu_data" / "entities")
+    wanted, found = set(), set()
+    for number, message in enumerate(golden["messages"]):
+        text, known = message["text"], message.get("entities") or []
+        values = {(one["kind"], one["text"]): one.get("value") for one in known}
+        wanted |= {(number, *key) for key in values}
+        for one in finder.find(text, golden["reference_date"]):
+            key = (one.kind, text[one.start : one.end])
+            found.add((number, *key, "" if values.get(key) in (None, one.value) else "with a wrong value"))
+    right = len({one[:3] for one in found if not one[3]} & wanted)
+    assert 2 * right / (len(wanted) + len(found)) >= 0.95
+
+
+def test_questions_are_answered_rightly_or_not_at_all(skill: Skill) -> None:
+    rows = [(text, message["intent"]) for message in read("intents")["messages"] for text in message["texts"]]
+    said = [each.intent for each in skill.triage([text for text, _ in rows], read("entities")["reference_date"])]
+    answered = [
+        (name, intent) for name, (_, intent) in zip(said, rows, strict=True) if name not in (FALLBACK, OUT_OF_SCOPE)
+    ]
+    known = [pair for pair in answered if pair[1] != OUT_OF_SCOPE]
+    in_scope = sum(intent != OUT_OF_SCOPE for _, intent in rows)
+    assert share(name == intent for name, intent in known) >= 0.90
+    assert len(known) / in_scope >= 0.78
+    assert (len(answered) - len(known)) / (len(rows) - in_scope) <= 0.30
+
+
+def test_complaints_are_told_from_the_rest(judged: list[tuple[dict[str, Any], Triage]]) -> None:
+    assert share((triage.complaint >= 0.5) == message["complaint"] for message, triage in judged) >= 0.80
+
+
+def test_severity_and_sentiment_are_mostly_right(judged: list[tuple[dict[str, Any], Triage]]) -> None:
+    assert share(triage.severity == message["severity"] for message, triage in judged) >= 0.72
+    assert share(triage.sentiment == message["sentiment"] for message, triage in judged) >= 0.76
+
+
+def test_an_urgency_signal_is_seldom_wrong(judged: list[tuple[dict[str, Any], Triage]]) -> None:
+    given = [(signal, labels(message.get("urgency"))) for message, triage in judged for signal in triage.urgency]
+    assert len(given) >= 20
+    assert share(signal in wanted for signal, wanted in given) >= 0.75
+
+
+def test_a_text_alone_is_triaged_as_in_a_batch(judged: list[tuple[dict[str, Any], Triage]], skill: Skill) -> None:
+    today = read("entities")["reference_date"]
+    for message, triage in judged[:20]:
+        assert skill.triage([message["text"]], today) == [triage]
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.tar.gz").write_bytes(b"no archive")
+    with pytest.raises(ConfigError, match="can't be read"):
+        load_skill(tmp_path / "model.tar.gz")
+
+
+def read(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "nlu_data" / "golden" / f"{name}.yml").read_text(encoding="utf-8"))
+    return found
+
+
+def labels(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else value or []
+
+
+def share(facts: Iterable[bool]) -> float:
+    counted = list(facts)
+    return sum(counted) / len(counted)

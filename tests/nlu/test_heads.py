@@ -1,0 +1,133 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bot.conversation.errors import ConfigError
+from bot.conversation.triage import Category, Remedy, Sentiment, Severity
+from bot.nlu.encoder import Encoder
+from bot.nlu.heads import TriageHeads, train_heads
+from bot.nlu.intents import OUT_OF_SCOPE, IntentHead, train_intents
+from bot.nlu.triage_data import Example, read_examples
+
+COMPLAINTS = (
+    "it broke at once",
+    "the lamp arrived smashed",
+    "your sofa fell apart",
+    "still no kettle",
+    "rug is torn",
+    "no",
+)
+CHATTER = ("lovely day out", "off to the park", "we won the match", "made soup", "my cat is asleep", "yes")
+INTENTS = {
+    "faq/hours": ("when do you open", "what time do you close", "opening hours", "are you open late"),
+    "faq/refund": ("where is my refund", "money back please", "when will I be refunded", "refund not here"),
+    OUT_OF_SCOPE: ("who won the election", "capital of France", "write me a poem", "is there life on mars"),
+}
+
+
+@pytest.fixture(scope="module")
+def heads(encoder: Encoder) -> TriageHeads:
+    bad = {
+        "complaint": True,
+        "severity": "accusation",
+        "sentiment": "negative",
+        "category": "product",
+        "remedy": "refund",
+    }
+    good = {"complaint": False, "severity": "none", "sentiment": "positive", "urgency": []}
+    examples = [Example.model_validate({"text": text, **bad}) for text in COMPLAINTS]
+    examples += [Example.model_validate({"text": text, **good}) for text in CHATTER]
+    return train_heads(encoder.encode([example.text for example in examples]), examples)
+
+
+@pytest.fixture(scope="module")
+def intents(encoder: Encoder) -> IntentHead:
+    examples = [(text, name) for name, texts in INTENTS.items() for text in texts]
+    return train_intents(encoder.encode([text for text, _ in examples]), [name for _, name in examples])
+
+
+def test_heads_learn_what_they_were_shown(encoder: Encoder, heads: TriageHeads) -> None:
+    bad, good = heads.judge(encoder.encode([COMPLAINTS[1], CHATTER[1]]))
+    assert bad.complaint > 0.5 > good.complaint
+    assert (bad.severity, good.severity) == (Severity.ACCUSATION, Severity.NONE)
+    assert (bad.sentiment, good.sentiment) == (Sentiment.NEGATIVE, Sentiment.POSITIVE)
+    assert bad.sentiment_value < 0 < good.sentiment_value
+    assert good.categories == ()
+    assert bad.remedies in ((), (Remedy.REFUND,))
+
+
+def test_heads_are_the_same_after_save_and_load_and_alone(tmp_path: Path, encoder: Encoder, heads: TriageHeads) -> None:
+    heads.save(tmp_path)
+    again = TriageHeads.load(tmp_path)
+    together = heads.judge(encoder.encode(COMPLAINTS))
+    assert together == again.judge(encoder.encode(COMPLAINTS))
+    assert together == [again.judge(encoder.encode([text]))[0] for text in COMPLAINTS]
+
+
+def test_a_head_with_nothing_to_tell_apart_is_left_out(encoder: Encoder) -> None:
+    example = Example.model_validate({"text": "x", "complaint": True, "severity": "none", "sentiment": "neutral"})
+    heads = train_heads(encoder.encode(["x", "y"]), [example, example])
+    assert heads.linears == {}
+    assert heads.judge(encoder.encode(["z"]))[0].sentiment is Sentiment.NEUTRAL
+
+
+def test_intents_are_ranked_and_probable(encoder: Encoder, intents: IntentHead) -> None:
+    (guess,) = intents.guess(encoder.encode(["when does the shop open"]))
+    assert guess.name == "faq/hours"
+    assert guess.confidence == guess.ranking[0][1]
+    assert sum(score for _, score in guess.ranking) == pytest.approx(1, abs=1e-5)
+    assert [score for _, score in guess.ranking] == sorted((score for _, score in guess.ranking), reverse=True)
+
+
+def test_what_is_out_of_scope_scores_higher_than_what_is_not(encoder: Encoder, intents: IntentHead) -> None:
+    known, unknown = intents.guess(encoder.encode(["what time do you open", "who is the president"]))
+    assert 0 <= known.out_of_scope < unknown.out_of_scope <= 1
+
+
+def test_intents_are_the_same_after_save_and_load_and_alone(
+    tmp_path: Path, encoder: Encoder, intents: IntentHead
+) -> None:
+    intents.save(tmp_path)
+    again = IntentHead.load(tmp_path)
+    texts = [text for texts in INTENTS.values() for text in texts]
+    together = intents.guess(encoder.encode(texts))
+    assert together == again.guess(encoder.encode(texts))
+    assert together == [again.guess(encoder.encode([text]))[0] for text in texts]
+
+
+def test_training_twice_gives_the_same(encoder: Encoder, intents: IntentHead) -> None:
+    examples = [(text, name) for name, texts in INTENTS.items() for text in texts]
+    again = train_intents(encoder.encode([text for text, _ in examples]), [name for _, name in examples])
+    np.testing.assert_array_equal(again.linear.weights, intents.linear.weights)
+
+
+def test_one_intent_is_not_enough(encoder: Encoder) -> None:
+    with pytest.raises(ConfigError, match="two intents"):
+        train_intents(encoder.encode(["a", "b"]), ["greet", "greet"])
+
+
+def test_a_damaged_model_is_refused(tmp_path: Path, intents: IntentHead) -> None:
+    intents.save(tmp_path)
+    (tmp_path / "intents.npz").write_bytes(b"nothing")
+    with pytest.raises(ConfigError, match="train again"):
+        IntentHead.load(tmp_path)
+
+
+def test_labelled_sentences_take_the_defaults_of_their_file(tmp_path: Path) -> None:
+    (tmp_path / "one.yml").write_text(
+        "topic: t\ndefaults: {complaint: true, severity: disapproval, sentiment: negative}\n"
+        "messages:\n- {text: a, category: product}\n- {text: b, severity: blame, category: [billing, refund]}\n"
+    )
+    first, second = read_examples(tmp_path)
+    assert first.category == (Category.PRODUCT,)
+    assert (second.severity, second.category) == (Severity.BLAME, (Category.BILLING, Category.REFUND))
+
+
+@pytest.mark.parametrize("message", ["{text: a, severity: awful}", "{text: a, colour: red}", "a"])
+def test_a_wrong_label_is_told_with_its_place(tmp_path: Path, message: str) -> None:
+    (tmp_path / "one.yml").write_text(
+        f"defaults: {{complaint: true, severity: none, sentiment: neutral}}\nmessages:\n- {{text: fine}}\n- {message}\n"
+    )
+    with pytest.raises(ConfigError, match=r"one\.yml, message 2"):
+        read_examples(tmp_path)
