@@ -7,6 +7,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.types import DomainDict
 
 GUESSES = 2
+QUESTION = "faq/"
 TITLES = "utter_titles"
 """The response whose custom part holds what intents are called on buttons; see nlu_data/titles.yml."""
 
@@ -37,8 +38,8 @@ def titles(domain: DomainDict) -> dict[str, str]:
 
 
 def best_guesses(message: dict[str, Any], titles: dict[str, str]) -> list[tuple[str, str]]:
-    """Return the most probable intents that have a title, with it, best first."""
+    """Return the most probable questions that have a title, with it, best first; small talk is no help here."""
     triage = message.get("triage") or {}
     ranking = triage.get("ranking") or message.get("intent_ranking") or []
     names = [str(guess.get("name")) for guess in ranking]
-    return [(name, titles[name]) for name in names if name in titles][:GUESSES]
+    return [(name, titles[name]) for name in names if name in titles and name.startswith(QUESTION)][:GUESSES]

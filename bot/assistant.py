@@ -24,6 +24,7 @@ MAX_NLU_CHARS = 2_000
 """The part of a message that NLU reads; the encoder sees some 250 words, people rarely write more."""
 
 LEADING = re.compile(r"^[\s/]+")
+NOT_UNDERSTOOD = ("nlu_fallback", "out_of_scope")
 ANSWER_PREFIX = "utter_faq"
 COMMANDS = {"/start": "/greet", "/help": "/chitchat/what_can_you_do"}
 """Commands that messaging apps offer by themselves, and the payloads that they stand for."""
@@ -73,7 +74,7 @@ class Assistant:
             memory=remember(tracker),
             rasa_events=tuple(slim(event) for event in new),
             duration_ms=(time.perf_counter() - started) * 1000,
-            fallback=any(isinstance(e, UserUttered) and e.intent.get("name") == "nlu_fallback" for e in new),
+            fallback=any(isinstance(e, UserUttered) and e.intent.get("name") in NOT_UNDERSTOOD for e in new),
             answered=any((reply.action or "").startswith(ANSWER_PREFIX) for reply in replies),
             model=self.model,
         )

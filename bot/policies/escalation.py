@@ -175,8 +175,8 @@ _RULES: tuple[Callable[[Sequence[Turn], Thresholds], Decision | None], ...] = (
     _urgent,
     _wish,
     _blame,
-    _sensitive,
     _complaint,
+    _sensitive,
     _mood,
     _fallback,
 )

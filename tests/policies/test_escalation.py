@@ -218,3 +218,11 @@ def test_messages_of_long_ago_do_not_count():
     new = replace(turn("nlu_fallback"), at_s=LIMITS.window_s + 1)
     assert decide([old, new], LIMITS) is None
     assert decide([replace(old, at_s=2.0), new], LIMITS) is not None
+
+
+def test_a_complaint_about_a_sensitive_topic_is_a_complaint():
+    limits = Thresholds(sensitive={"faq/data_breach": Priority.P2})
+    triage = Triage(intent="faq/data_breach", confidence=0.9, complaint=0.9, severity=Severity.DISAPPROVAL)
+    decision = decide([Turn("faq/data_breach", triage)], limits)
+    assert decision is not None
+    assert decision.reason is Reason.COMPLAINT
