@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import uvicorn
 from fastapi import FastAPI, WebSocket
+from fastapi.responses import HTMLResponse
 from redis.asyncio import Redis
 
 from bot.channels.mailbox import Mailbox
@@ -49,6 +50,9 @@ class ChatServer:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log: Log
+        self.shop = ""
+        """A page of somebody else, at `shop_url`, which is another origin for a browser."""
+        self.shop_url = f"http://localhost:{self.port}/shop"
 
     def __enter__(self) -> "ChatServer":
         self.start()
@@ -106,6 +110,10 @@ class ChatServer:
             @app.websocket("/chat/ws")
             async def refuse(socket: WebSocket) -> None:
                 await socket.close(1008)
+
+        @app.get("/shop")
+        async def shop() -> HTMLResponse:
+            return HTMLResponse(self.shop)
 
         app.include_router(create_web_chat_router(Gateway(self.log), mailbox, SECRET, self._settings))
         return app

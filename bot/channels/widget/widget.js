@@ -11,8 +11,8 @@ const words = {
 	open: "Open chat", close: "Close chat", log: "Conversation", write: "Write a message", send: "Send", you: "You",
 	intro: "Ask us anything, or ask for a person.", sending: "Sending…", sent: "Sent", failed: "Not sent.",
 	again: "Try again", typing: "{0} is typing", team: "{0}, from our team", person: "A colleague",
-	fresh: "New message from {0}", connecting: "Connecting…", jump: "New messages", left: "{0} characters left",
-	over: "{0} characters too long", offline: "You're offline. We'll send your messages when you're back.",
+	fresh: "New message from {0}", connecting: "Connecting…", jump: "New messages", left: "Characters left: {0}",
+	over: "Characters too many: {0}", offline: "You're offline. We'll send your messages when you're back.",
 	fast: "That was quick. Your next message goes out in {0} s.",
 };
 if (!lang.startsWith("en")) {
@@ -60,7 +60,7 @@ header :focus-visible{outline-color:var(--on)}
 .text a{color:inherit}
 .state button{text-decoration:underline;padding:4px}
 .quick{display:flex;flex-wrap:wrap;gap:8px;padding:9px 0 2px}
-.quick button{border-color:var(--c);padding:8px 15px;font-size:15px;overflow-wrap:anywhere}
+.quick button{border-color:var(--c);padding:9px 15px;font-size:15px;overflow-wrap:anywhere}
 .typing{display:flex;align-items:center;gap:10px;padding:2px 14px 10px}
 .dots{display:flex;gap:4px;padding:12px;border-radius:16px;background:var(--in)}
 i{width:7px;height:7px;border-radius:50%;background:var(--dim);animation:beat .6s infinite alternate}
