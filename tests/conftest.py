@@ -96,7 +96,7 @@ def database_url(postgres_server: PostgresServer, template_database: str) -> Ite
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one trained model of the shipped assistant; trained anew only when its inputs changed."""
     cache = ROOT / "build" / "test-models"
-    done = frontdesk("train", timeout_s=300, FRONTDESK_ASSISTANT__MODELS=str(cache))
+    done = frontdesk("train", timeout_s=600, FRONTDESK_ASSISTANT__MODELS=str(cache))
     assert done.returncode == 0, done.stderr
     model = (ROOT / done.stdout.strip()).resolve()
     folder = tmp_path_factory.mktemp("models")
