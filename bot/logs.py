@@ -43,6 +43,7 @@ TALKATIVE = (
     "alembic",
     "urllib3",
     "matplotlib",
+    "presidio-analyzer",
     "uvicorn",
 )
 """Libraries whose ordinary messages say nothing of ours, or too much: they tell warnings only."""
