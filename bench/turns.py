@@ -129,10 +129,12 @@ class Bench:
     async def _lengthen(self, processor: object, store: object, turns: int) -> None:
         """Write a history of so many turns into Rasa's store, by repeating the 100 turns that were really taken."""
         tracker = await store.retrieve("long")  # type: ignore[attr-defined]
-        events = list(tracker.events)
-        each = len(events) / 100
-        while len(tracker.events) < each * (turns - STOCK_SAMPLES):
-            tracker.events.extend(events[-int(each * 10) :])
+        starts = [
+            place for place, event in enumerate(tracker.events) if getattr(event, "action_name", "") == "action_listen"
+        ]
+        period = list(tracker.events)[starts[-1 - len(TALK)] : starts[-1]]
+        for _ in range((turns - len(starts)) // len(TALK)):
+            tracker.events.extend(period)
         await store.save(tracker)  # type: ignore[attr-defined]
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from bot.rasa_runtime import prepare
@@ -21,7 +22,7 @@ from rasa.shared.core.domain import Domain  # noqa: E402
 from rasa.shared.core.events import ActionExecuted, ActiveLoop, Event, SlotSet, UserUttered  # noqa: E402
 from rasa.shared.core.trackers import DialogueStateTracker  # noqa: E402
 
-TAIL_EVENTS = 40
+TAIL_EVENTS = 24
 """How many events a turn starts with, at least; the policies look back over fewer."""
 
 KEPT_OF_MESSAGE = ("text", "intent", "entities", "triage", "response_selector")
@@ -70,7 +71,7 @@ def restore(sender: str, memory: str, domain: Domain) -> DialogueStateTracker:
     data = json.loads(memory)
     tracker = DialogueStateTracker(sender, domain.slots)
     loop = data.get("loop") or {}
-    events = [event for each in data["events"] if (event := Event.from_parameters(each))]
+    events = [kind._from_parameters(each) for each in data["events"] if (kind := _kind_of(each["event"]))]
     # Rasa gives actions a copy of the tracker that is made of its events alone, so what is older than they are must
     # be said by events too.
     told = {event.key for event in events if isinstance(event, SlotSet)}
@@ -88,6 +89,12 @@ def restore(sender: str, memory: str, domain: Domain) -> DialogueStateTracker:
     tracker.followup_action = data.get("followup")
     tracker._paused = False  # who answers is the log's to say; Rasa's own pause flag is never used
     return tracker
+
+
+@lru_cache(maxsize=64)
+def _kind_of(name: str) -> type[Event] | None:
+    """Return the class of an event; Rasa looks through all subclasses for each event anew."""
+    return Event.resolve_by_type(name)
 
 
 def remember(tracker: DialogueStateTracker) -> str:
