@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
@@ -20,6 +21,8 @@ from bot.channels.live import Live
 from bot.channels.mailbox import Mailbox
 from bot.channels.rest import Authorise
 from bot.channels.rest import create_router as create_message_router
+from bot.channels.telegram_receiver import TelegramReceiver
+from bot.channels.telegram_receiver import TelegramReceiver
 from bot.channels.web import create_web_chat_router
 from bot.cli import process
 from bot.cli.api_page import api_page
@@ -70,7 +73,11 @@ class Web:
         self.accounts = Accounts(self.database)
         self.auth = Auth(self.database, settings.desk)
         self.desk = Desk(self.log, self.database, settings)
+        token = settings.telegram.token
+        self.telegram = TelegramReceiver(token, settings, self.gateway, self.log) if token else None
         self.projector = Projector(self.log, self.database)
+        token = settings.telegram.token
+        self.telegram = TelegramReceiver(token, settings, self.gateway, self.log) if token else None
         self.app = FastAPI(
             title="Frontdesk", description=ABOUT, version="1", lifespan=self._lifespan, redoc_url=None, docs_url=None
         )
@@ -83,6 +90,10 @@ class Web:
         app.include_router(create_message_router(self.gateway, mailbox, self._token_of(), settings.web))
         chat_secret = load_secret(settings.data, "chat")
         app.include_router(create_web_chat_router(self.gateway, mailbox, chat_secret, settings))
+        if self.telegram:
+            app.include_router(self.telegram.create_router())
+        if self.telegram:
+            app.include_router(self.telegram.create_router())
         app.include_router(create_desk_router(self.desk, self.auth, self.accounts, rate.take))
         figures = Figures(self.database, settings.hours, settings.conversation.idle_s)
         measuring = create_guard(self.auth, Right.MEASURE, rate.take)
@@ -153,6 +164,10 @@ class Web:
         yield "live", self.live.run(self.stop)
         yield "projector", self.projector.run()
         yield "desk", self.desk.run()
+        if self.telegram:
+            yield "telegram", self.telegram.run()
+        if self.telegram:
+            yield "telegram", self.telegram.run()
 
     def _task(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
@@ -208,6 +223,8 @@ def main(settings: Settings, listen_fd: int | None = None, ready_fd: int | None 
         ConfigError: a setting is wrong, or the port is in use.
         Unavailable: Redis or PostgreSQL does not answer.
     """
+    # python-telegram-bot gives times as `timedelta` then, as its next version does anyway.
+    os.environ.setdefault("PTB_TIMEDELTA", "1")
     process.begin(settings, "web")
     reporter = process.Reporter(ready_fd)
     redis_address, database_address = redis_url(settings), database_url(settings)
