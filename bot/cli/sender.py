@@ -1,9 +1,11 @@
 """The sender process: the conversation log and the channels that deliver, put together."""
 
 import asyncio
+import os
 from contextlib import AsyncExitStack
 
 from bot.channels.base import Channel
+from bot.channels.telegram import Api, TelegramChannel
 from bot.cli import process
 from bot.cli.installation import redis_url
 from bot.sender import Sender
@@ -28,8 +30,6 @@ def main(settings: Settings, ready_fd: int | None = None) -> None:
             log = await stack.enter_async_context(process.conversation_log(url, settings))
             channels: dict[str, Channel] = {}
             if token := settings.telegram.token:
-                from bot.channels.telegram_channel import Api, TelegramChannel
-
                 channel = TelegramChannel(await stack.enter_async_context(Api(token, settings.telegram)))
                 channels[channel.name] = channel
             reporter.ready()

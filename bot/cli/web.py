@@ -22,7 +22,6 @@ from bot.channels.mailbox import Mailbox
 from bot.channels.rest import Authorise
 from bot.channels.rest import create_router as create_message_router
 from bot.channels.telegram_receiver import TelegramReceiver
-from bot.channels.telegram_receiver import TelegramReceiver
 from bot.channels.web import create_web_chat_router
 from bot.cli import process
 from bot.cli.api_page import api_page
@@ -73,8 +72,6 @@ class Web:
         self.accounts = Accounts(self.database)
         self.auth = Auth(self.database, settings.desk)
         self.desk = Desk(self.log, self.database, settings)
-        token = settings.telegram.token
-        self.telegram = TelegramReceiver(token, settings, self.gateway, self.log) if token else None
         self.projector = Projector(self.log, self.database)
         token = settings.telegram.token
         self.telegram = TelegramReceiver(token, settings, self.gateway, self.log) if token else None
@@ -90,8 +87,6 @@ class Web:
         app.include_router(create_message_router(self.gateway, mailbox, self._token_of(), settings.web))
         chat_secret = load_secret(settings.data, "chat")
         app.include_router(create_web_chat_router(self.gateway, mailbox, chat_secret, settings))
-        if self.telegram:
-            app.include_router(self.telegram.create_router())
         if self.telegram:
             app.include_router(self.telegram.create_router())
         app.include_router(create_desk_router(self.desk, self.auth, self.accounts, rate.take))
@@ -164,8 +159,6 @@ class Web:
         yield "live", self.live.run(self.stop)
         yield "projector", self.projector.run()
         yield "desk", self.desk.run()
-        if self.telegram:
-            yield "telegram", self.telegram.run()
         if self.telegram:
             yield "telegram", self.telegram.run()
 
