@@ -58,7 +58,10 @@ class Intake:
             logger.error("telegram_update_not_understood update=%s error=%s", number, type(error).__name__)
             return
         if isinstance(found, Said):
-            await self._take(found)
+            try:
+                await self._take(found)
+            except BadInput:
+                logger.error("telegram_update_not_accepted update=%s", number)
         elif isinstance(found, AddressedInGroup):
             self._aside(self._invite(found))
         elif isinstance(found, Pressed):

@@ -312,11 +312,14 @@ async def test_what_can_not_be_read_or_is_not_for_us_holds_nothing_up(
     telegram.inject({"channel_post": telegram.message(-9, "News", "channel", text="news")})
     telegram.inject({"message": {**telegram.message(ANN), "from": {"id": 5, "is_bot": True, "first_name": "B"}}})
     telegram.inject({"update_of_2031": {}})
+    person = {"id": ANN, "is_bot": False, "first_name": "Ann"}
+    telegram.inject({"callback_query": {"id": "not: an id", "from": person, "data": "x", "chat_instance": "1"}})
     telegram.say(ANN, "hello")
     async with running(log, telegram):
         await eventually(lambda: telegram.unconfirmed() == 0, "all confirmed")
     assert len(await inbox(log)) == 1
     assert f"telegram_update_not_understood update={number}" in caplog.text
+    assert "telegram_update_not_accepted" in caplog.text
     assert "private words" not in caplog.text
 
 
