@@ -5,10 +5,10 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from rich.console import Console
 from rich.table import Table
 
 from bot.cli.installation import database_url
+from bot.cli.tables import print_table
 from bot.conversation.ids import AgentId
 from bot.settings import Settings
 from handoff.accounts import Accounts, NewUser
@@ -93,4 +93,4 @@ def _table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*row)
-    Console(markup=False, highlight=False).print(table)
+    print_table(table)

@@ -132,8 +132,9 @@ async def _with_desk(settings: "Settings", work: Callable[["Desk"], Awaitable[Re
 
 
 def _table(figures: "list[FigureView]", grouped: bool, episodes: bool) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from bot.cli.tables import print_table
 
     table = Table(box=None, pad_edge=False)
     columns = (
@@ -152,7 +153,7 @@ def _table(figures: "list[FigureView]", grouped: bool, episodes: bool) -> None:
             _value(figure, figure.mean),
         ]
         table.add_row(*row, *([" ".join(figure.episodes or ())] if episodes else []))
-    Console().print(table)
+    print_table(table)
 
 
 def _of(figure: "FigureView") -> str:

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from rich.console import Console
 from rich.table import Table
 
 from bot.cli import process
 from bot.cli.installation import redis_url
+from bot.cli.tables import print_table
 from bot.conversation.ids import MessageId
 from bot.conversation.outbox import Outbox
 from bot.settings import Settings
@@ -42,7 +42,7 @@ def show(settings: Settings, text: bool) -> None:
         table.add_column("text")
     for row in rows:
         table.add_row(*row)
-    Console(markup=False, highlight=False).print(table)
+    print_table(table)
 
 
 def retry(settings: Settings, messages: Sequence[str]) -> None:
