@@ -1,5 +1,6 @@
 """Who may pass: every page, file and socket of the desk asks here for the session first."""
 
+import re
 from collections.abc import Callable, Collection
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
@@ -18,15 +19,13 @@ from handoff.roles import Caller
 OPEN = "/_nicegui/"
 """Scripts, styles and fonts of NiceGUI: the same for everybody."""
 SOCKET = "/_nicegui_ws/"
-HEADERS = {
-    # Pages compile their templates in the browser, which needs eval; nothing is loaded from or sent to elsewhere.
-    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self' ws: wss:; "
-    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-    "X-Frame-Options": "DENY",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-}
+# Pages compile their templates in the browser, which needs eval; nothing is loaded from or sent to elsewhere.
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self' data:; connect-src 'self'{sockets}; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_HOST = re.compile(r"[A-Za-z0-9.\[\]:-]+")
 
 
 class Guard:
@@ -75,7 +74,7 @@ class Guard:
             await (_refuse(scope, receive, send, 403) if is_socket else account(scope, receive, send))
             return
         scope[CALLER], scope[TOKEN] = caller, token
-        await self._app(scope, receive, _with_headers(send))
+        await self._app(scope, receive, _with_headers(send, Headers(scope=scope).get("host", "")))
 
     def _own(self, scope: Scope) -> bool:
         headers = Headers(scope=scope)
@@ -130,11 +129,20 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, status: int) -> No
         await PlainTextResponse("sign in first", status_code=status)(scope, receive, send)
 
 
-def _with_headers(send: Send) -> Callable[[Message], Any]:
+def _with_headers(send: Send, host: str) -> Callable[[Message], Any]:
+    # Older browsers do not take 'self' for the scheme of sockets.
+    sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
+    given = {
+        "Content-Security-Policy": POLICY.format(sockets=sockets),
+        "X-Frame-Options": "DENY",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+    }
+
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
+            for name, value in given.items():
                 headers.setdefault(name, value)
         await send(message)
 

@@ -170,19 +170,19 @@ class EpisodesPage:
                 "div",
                 tag(
                     "div",
-                    tag("a", who(name, facts.customer), href=place_of(facts.conversation), class_="row-link"),
+                    tag("a", who(name, facts.customer), href=place_of(facts.conversation), class_="entry-link"),
                     *chips,
-                    class_="row-head",
+                    class_="entry-head",
                 ),
-                tag("p", f"{topic(facts.intent)}, {len(facts.said)} messages", class_="row-text"),
+                tag("p", f"{topic(facts.intent)}, {len(facts.said)} messages", class_="entry-text"),
             ),
             tag(
                 "div",
                 tag("span", outcome),
                 tag("span", moment_of(facts.started_at, self.visit.zone)[:16], class_="small muted"),
-                class_="row-side",
+                class_="entry-side",
             ),
-            class_="row plain-row",
+            class_="entry plain-entry",
             data_key=facts.id,
         )
 

@@ -1,6 +1,6 @@
 """The queue: who waits for a person, whom I serve, what is open, and what the bot talks about."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlencode
@@ -11,6 +11,7 @@ from nicegui import ui
 
 from bot.conversation.events import Priority, Reason
 from bot.conversation.ids import ConversationId, TicketId
+from bot.conversation.ownership import Agent
 from bot.conversation.state import BOT
 from handoff.console.icons import icon
 from handoff.console.layout import Keyed, empty, html, sheet
@@ -81,7 +82,7 @@ class QueuePage:
                 self._tabs = html(kind="nav").classes("tabs").props('aria-label="Which conversations"')
             with ui.element("div").classes("queue"):
                 with ui.element("section").classes("card").props('aria-label="Conversations"'):
-                    html(self._filter_bar())
+                    self._filter_bar = html(self._filters_of(self.tab))
                     self._loading = html(join([tag("div", class_="skeleton")] * 4)).props('aria-label="Loading"')
                     self._rows = Keyed()
                     self._rows.element.classes("rows").props("id=rows aria-live=off")
@@ -92,6 +93,7 @@ class QueuePage:
                     self._mine = Keyed()
                     self._mine.element.classes("rows")
                     self._mine_empty = html()
+                    self._online = html(kind="p").classes("online muted small")
         self._empty.set_visibility(False)
         self._tail.set_visibility(False)
         visit.every(self._follow)
@@ -103,11 +105,14 @@ class QueuePage:
         mine = await desk.queue(TicketFilters(states=(TicketState.ACTIVE,), assignee=me.id), limit=MAX_SHOWN)
         counts = await desk.counts()
         listed = await self._listed()
+        online = await desk.online() if self.visit.may(Right.SUPERVISE) else []
         with self.visit.client:
             self._show_tabs(counts, len(mine.items))
             self._show_rows(listed)
             self._mine_head.set_content(join([tag("span", "Yours"), tag("span", len(mine.items), class_="count")]))
             self._mine.show((one.id, mini_row(one)) for one in mine.items)
+            self._online.set_content(_at_the_desk(online))
+            self._online.set_visibility(bool(online))
             self._mine_empty.set_content(
                 tag("p", "You have no conversation at the moment.", class_="muted", style="padding:0.9rem")
                 if not mine.items
@@ -172,7 +177,7 @@ class QueuePage:
         self._tail.set_content(tag("button", "Show more", type="button", class_="btn", data_act="more"))
         self._tail.set_visibility(more)
 
-    def _filter_bar(self) -> Markup:
+    def _filters_of(self, tab: Shown) -> Markup:
         search = tag(
             "div",
             icon("search"),
@@ -201,6 +206,7 @@ class QueuePage:
                 data_change=f"filter-{name}",
             )
             for name, (any_, words) in _FIELDS.items()
+            if tab is not Shown.BOT or name == "channel"  # what the bot has, has no ticket
         ]
         return tag("div", search, *selects, class_="filters", role="search")
 
@@ -211,13 +217,15 @@ class QueuePage:
 
     async def _changed(self) -> None:
         self.limit = PAGE
-        asked = {"show": self.tab if self.tab is not Shown.WAITING else "", **self.filters, "q": self.search}
+        asked: dict[str, str] = {"show": self.tab if self.tab is not Shown.WAITING else ""}
+        asked |= {name: self.filters.get(name, "") for name in _FIELDS} | {"q": self.search}
         self.visit.script("Desk.place", urlencode({name: value for name, value in asked.items() if value}))
         await self.show()
 
     async def _show_tab(self, said: Mapping[str, Any]) -> None:
         if said.get("tab") in set(Shown):
             self.tab = Shown(said["tab"])
+            self._filter_bar.set_content(self._filters_of(self.tab))
             await self._changed()
 
     async def _search(self, said: Mapping[str, Any]) -> None:
@@ -248,6 +256,10 @@ class QueuePage:
         conversation = ConversationId(str(said.get("conversation", "")))
         await self.visit.desk.take_over(conversation, self.visit.caller.agent)
         self.visit.go(place_of(conversation))
+
+
+def _at_the_desk(agents: Sequence[Agent]) -> Markup:
+    return join([tag("strong", "At the desk"), tag("br"), ", ".join(one.name for one in agents)])
 
 
 async def build(visit: Visit, request: Request) -> None:

@@ -74,12 +74,12 @@ def ticket_row(ticket: TicketView, may_serve: bool) -> Markup:
             tag(
                 "div",
                 channel_mark(ticket.channel),
-                tag("a", name, href=place_of(ticket.conversation), class_="row-link"),
+                tag("a", name, href=place_of(ticket.conversation), class_="entry-link"),
                 reason_chip(ticket.reason),
                 tag("span", f"{_nth(ticket.handoff)} time", class_="chip") if ticket.handoff > 1 else None,
-                class_="row-head",
+                class_="entry-head",
             ),
-            tag("p", ticket.last_text or "…", class_="row-text"),
+            tag("p", ticket.last_text or "…", class_="entry-text"),
         ),
         tag(
             "div",
@@ -87,10 +87,10 @@ def ticket_row(ticket: TicketView, may_serve: bool) -> Markup:
                 ticket.requested_at if waiting else ticket.unanswered_since or ticket.last_message_at, _clock(ticket)
             ),
             tag("span", _holder(ticket), class_="small muted"),
-            class_="row-side",
+            class_="entry-side",
         ),
         tag("div", claim if waiting and may_serve else NOTHING, class_="act"),
-        class_=classes("row", unanswered and "unanswered"),
+        class_=classes("entry", unanswered and "unanswered"),
         data_key=ticket.id,
         aria_label=f"{name}, {REASONS[ticket.reason]}, priority {ticket.priority}"
         + (", not answered yet" if unanswered else ""),
@@ -111,20 +111,20 @@ def conversation_row(conversation: ConversationSummary, may_serve: bool) -> Mark
             tag(
                 "div",
                 channel_mark(conversation.channel),
-                tag("a", name, href=place_of(conversation.id), class_="row-link"),
-                tag("span", holder(conversation), class_=classes("chip", "bot" if with_bot else "accent")),
-                class_="row-head",
+                tag("a", name, href=place_of(conversation.id), class_="entry-link"),
+                None if with_bot else tag("span", holder(conversation), class_="chip accent"),
+                class_="entry-head",
             ),
-            tag("p", f"{_SPEAKERS[author] if author else ''}{conversation.last_text or '…'}", class_="row-text"),
+            tag("p", f"{_SPEAKERS[author] if author else ''}{conversation.last_text or '…'}", class_="entry-text"),
         ),
         tag(
             "div",
             since(conversation.last_message_at, "since the last message"),
             tag("span", f"{conversation.messages} messages", class_="small muted"),
-            class_="row-side",
+            class_="entry-side",
         ),
         tag("div", take if with_bot and may_serve else NOTHING, class_="act"),
-        class_=classes("row", conversation.unanswered_since is not None and "unanswered"),
+        class_=classes("entry", conversation.unanswered_since is not None and "unanswered"),
         data_key=conversation.id,
         aria_label=name,
     )
@@ -138,14 +138,14 @@ def mini_row(ticket: TicketView, here: ConversationId | None = None) -> Markup:
     return tag(
         "article",
         priority_mark(ticket.priority),
-        tag("a", name, href=place_of(ticket.conversation), class_="row-link"),
+        tag("a", name, href=place_of(ticket.conversation), class_="entry-link"),
         tag(
             "span",
             tag("span", class_="dot", title="not answered yet") if unanswered and mine else None,
             since(ticket.unanswered_since or ticket.last_message_at if mine else ticket.requested_at, _clock(ticket)),
-            class_="row-head small",
+            class_="entry-head small",
         ),
-        tag("p", ticket.last_text or "…", class_="row-text"),
+        tag("p", ticket.last_text or "…", class_="entry-text"),
         class_=classes("mini", here == ticket.conversation and "here"),
         aria_current="true" if here == ticket.conversation else None,
     )

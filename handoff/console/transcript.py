@@ -218,7 +218,7 @@ def _details(triage: Triage) -> Iterator[Markup]:
         "Personal data": ", ".join(plain(kind.lower()) for kind in triage.personal_data),
         "Language": triage.language or "",
     }
-    yield group("Details", tag("dl", *pairs(rows), class_="facts"))
+    yield tag("dl", *pairs(rows), class_="facts side-by-side")
 
 
 def group(title: str, content: Markup) -> Markup:

@@ -99,6 +99,7 @@ class Visit:
         self._acts: dict[str, tuple[Act, Right | None]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._connected = False
+        self._in_order = asyncio.Lock()
         self._loops: list[Callable[[], Awaitable[None]]] = [self._heartbeat]
         self.client.on_connect(self._begin)
         self.client.on_delete(self._end)
@@ -148,13 +149,17 @@ class Visit:
         return True
 
     async def attempt(self, do: Callable[[], Awaitable[None]], right: Right | None = None) -> bool:
-        """Do something for the visitor if the session is good; what goes wrong becomes one clear notice."""
+        """Do something for the visitor if the session is good; what goes wrong becomes one clear notice.
+
+        One thing after the other, in the order in which they were asked for.
+        """
         try:
-            if not await self.current():
-                return False
-            if right is not None:
-                self.caller.require(right)
-            await do()
+            async with self._in_order:
+                if not await self.current():
+                    return False
+                if right is not None:
+                    self.caller.require(right)
+                await do()
         except FrontdeskError as error:
             self.notify(words_of(error))
             return False

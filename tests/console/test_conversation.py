@@ -105,8 +105,7 @@ async def test_a_draft_is_kept_over_a_reload_and_typing_is_told(site: Site) -> N
         assert told["data"] == conversation
     await page.reload()
     await expect(page.get_by_label("Reply to Kim Lee")).to_have_value("Let me look")
-    await page.keyboard.press("r")
-    await page.keyboard.press("Enter")
+    await page.get_by_label("Reply to Kim Lee").press("Enter")
     await expect(page.locator(".said.agent")).to_contain_text("Let me look")
     await page.reload()
     await expect(page.locator(".said.agent")).to_contain_text("Let me look")

@@ -56,8 +56,8 @@ async def test_the_numbers_are_those_of_the_figures_and_each_opens_its_episodes(
     await expect(bar).to_contain_text(complaints)
     await bar.click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Handoffs requested, Complaint, last 24 hours")
-    await expect(page.locator("#rows .row")).to_have_count(int(complaints))
-    await page.locator("#rows .row-link").first.click()
+    await expect(page.locator("#rows .entry")).to_have_count(int(complaints))
+    await page.locator("#rows .entry-link").first.click()
     await expect(page.get_by_label("Transcript", exact=True)).to_be_visible()
 
 

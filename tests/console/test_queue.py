@@ -13,7 +13,7 @@ from tests.handoff.scenes import bot_says, customer_says, hand_over
 
 def row(page: Page, conversation: ConversationId) -> Locator:
     """Return a conversation's row in the main list."""
-    return page.locator("#rows .row", has=page.locator(f'a[href$="/c/{conversation}"]'))
+    return page.locator("#rows .entry", has=page.locator(f'a[href$="/c/{conversation}"]'))
 
 
 async def test_tickets_stand_by_priority_and_new_ones_appear_by_themselves(site: Site) -> None:
@@ -24,7 +24,7 @@ async def test_tickets_stand_by_priority_and_new_ones_appear_by_themselves(site:
     await hand_over(site.log, fast, Priority.P1, Reason.URGENT)
     await expect(row(page, fast)).to_contain_text("Urgent")
     await expect(row(page, fast).locator("time")).to_have_text(re.compile(r"^\d+ s$"))
-    order = await page.locator("#rows .row-link").evaluate_all("all => all.map((one) => one.getAttribute('href'))")
+    order = await page.locator("#rows .entry-link").evaluate_all("all => all.map((one) => one.getAttribute('href'))")
     places = [order.index(f"/desk/c/{one}") for one in (fast, slow)]
     assert places == sorted(places)
     await expect(page).to_have_title(re.compile(r"^\(\d+\) Queue · Frontdesk$"))

@@ -154,6 +154,19 @@ async def test_pages_are_refused_to_the_wrong_role(site: Site) -> None:
     assert answer.status == 403
 
 
+async def test_pages_can_neither_be_framed_nor_load_from_elsewhere(site: Site) -> None:
+    page = await site.visit(await site.person("Anna Berg"))
+    seen: list[str] = []
+    page.on("request", lambda request: seen.append(request.url))
+    for path in ("/desk/", "/desk/overview", "/desk/account", "/desk/sign-in"):
+        answer = await page.goto(path)
+        assert answer is not None
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        await page.wait_for_load_state("networkidle")
+    outside = [one for one in seen if not one.startswith((site.url, "data:", site.url.replace("http", "ws")))]
+    assert outside == []
+
+
 async def test_addresses_that_do_not_exist_say_so_and_nothing_else(site: Site) -> None:
     page = await site.visit(await site.person("Anna Berg"))
     for path in ("/desk/nowhere", "/desk/c/web:nobody", "/desk/c/nonsense", "/desk/overview/episodes?figure=none"):

@@ -41,6 +41,7 @@
     if (local) {
       event.preventDefault();
       locals[local.dataset.local]?.(local);
+      local.closest("details.who")?.removeAttribute("open");
     }
     const copy = event.target.closest("[data-copy]");
     if (copy) copyText(copy);
@@ -74,17 +75,17 @@
   // -- keys
 
   const typing = (target) => target.closest("input, textarea, select, [contenteditable]");
-  const links = () => $$("#rows .row-link");
+  const links = () => $$("#rows .entry-link");
   const step = (by) => {
     const all = links();
     if (!all.length) return;
-    const at = all.findIndex((link) => link.closest(".row").contains(document.activeElement));
+    const at = all.findIndex((link) => link.closest(".entry").contains(document.activeElement));
     all[at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, at + by))].focus();
   };
   const keys = {
     j: () => step(1),
     k: () => step(-1),
-    c: () => (document.activeElement.closest(".row")?.querySelector("[data-act=claim]") || $("#claim"))?.click(),
+    c: () => (document.activeElement.closest(".entry")?.querySelector("[data-act=claim]") || $("#claim"))?.click(),
     t: () => $("#take-over")?.click(),
     "/": () => $("#search")?.focus(),
     r: () => mode("reply"),
@@ -116,11 +117,11 @@
 
   // A row that is written anew under the cursor keeps the cursor.
   let row = null;
-  document.addEventListener("focusin", (event) => (row = event.target.closest(".row")?.dataset.key ?? null));
-  document.addEventListener("pointerdown", (event) => (row = event.target.closest(".row")?.dataset.key ?? null));
+  document.addEventListener("focusin", (event) => (row = event.target.closest(".entry")?.dataset.key ?? null));
+  document.addEventListener("pointerdown", (event) => (row = event.target.closest(".entry")?.dataset.key ?? null));
   const keepFocus = () => {
     if (row && document.activeElement === document.body)
-      $(`.row[data-key="${CSS.escape(row)}"] .row-link`)?.focus({ preventScroll: true });
+      $(`.entry[data-key="${CSS.escape(row)}"] .entry-link`)?.focus({ preventScroll: true });
   };
 
   // -- new tickets: title, sound, notification

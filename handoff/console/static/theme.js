@@ -16,5 +16,10 @@
       apply();
     },
   };
+  // Who signs out leaves no half-written reply on this computer; an ended session keeps them.
+  document.addEventListener("submit", (event) => {
+    if (!event.target.action.endsWith("/sign-out")) return;
+    for (const key of Object.keys(localStorage)) if (key.startsWith("desk.draft:")) localStorage.removeItem(key);
+  });
   apply();
 })();
