@@ -11,15 +11,13 @@ from starlette.responses import Response
 from bot.conversation.errors import BadInput, Conflict, NotFound
 from bot.conversation.events import Outcome
 from bot.conversation.ids import ConversationId, TicketId
-from bot.conversation.state import BOT, QUEUE
-from handoff.console import composer, evidence_panel, transcript
-from handoff.console.icons import icon
-from handoff.console.layout import Keyed, act, button, frame, html, local
-from handoff.console.markup import NOTHING, classes, join, tag
+from handoff.console import composer, evidence_panel, thread_head, transcript
+from handoff.console.layout import Keyed, button, frame, html
+from handoff.console.markup import NOTHING, tag
 from handoff.console.plain import missing_page
-from handoff.console.rows import channel_mark, holder, mini_row, priority_mark, since, who
-from handoff.console.visit import BASE, Visit
-from handoff.console.words import OUTCOMES, channel, date
+from handoff.console.rows import mini_row, who
+from handoff.console.visit import Visit
+from handoff.console.words import OUTCOMES
 from handoff.lists import TicketFilters
 from handoff.live import What
 from handoff.roles import Right
@@ -49,12 +47,12 @@ class ConversationPage:
             "take-over": self._take_over,
             "reply": self._reply,
             "note": self._note,
-            "typing": self._typing,
             "resolve": self._ask_outcome,
             "return": self._ask_return,
         }
         for name, handler in acts.items():
             visit.on(name, handler, Right.SERVE)
+        visit.on("typing", self._typing, Right.SERVE, quiet=True)
         visit.on("earlier", self._earlier)
         name = who(self.view.customer_name, self.view.customer)
         with frame(visit, "", name), ui.element("div").classes("conversation"):
@@ -69,12 +67,12 @@ class ConversationPage:
                     self._tail = html().classes("more")
                     self._said = Keyed("ol")
                     self._said.element.props("role=log aria-live=polite")
-                    html(_newer())
+                    html(thread_head.newer())
                 with ui.element("div"):
                     html(composer.box(self.view, visit.caller.id, visit.may(Right.SERVE)))
                     self._closed = html()
             with ui.element("aside").classes("evidence").props('aria-label="Evidence"'):
-                html(_close_evidence()).classes("only-narrow")
+                html(thread_head.close_evidence()).classes("only-narrow")
                 self._above = html()
                 with ui.element("section") as self._mood:
                     html(Markup("Mood over time"), "h2")
@@ -118,7 +116,7 @@ class ConversationPage:
     def _show(self, view: ConversationView) -> None:
         self.view = view
         zone = self.visit.zone
-        self._head.set_content(self._head_of(view))
+        self._head.set_content(thread_head.head(view, self.visit.may(Right.SERVE), self._can_reply, zone))
         self._said.show(transcript.entries(view, self.visit.desk.now(), zone))
         earlier = tag("button", "Show earlier messages", type="button", class_="btn", data_act="earlier")
         self._tail.set_content(earlier if view.earlier is not None else NOTHING)
@@ -138,45 +136,6 @@ class ConversationPage:
             self._chart.options.clear()
             self._chart.options.update(options)
             self._chart.update()
-
-    def _head_of(self, view: ConversationView) -> Markup:
-        ticket = view.tickets[0] if view.ticket and view.tickets else None
-        name = who(view.customer_name, view.customer)
-        tone = {BOT: "bot", QUEUE: "warn"}.get(view.owner, "accent")
-        line = [
-            tag("span", channel_mark(view.channel), " ", channel(view.channel)),
-            tag(
-                "span",
-                f"{view.messages} messages",
-                title=f"since {date(view.started_at, self.visit.zone)}",
-                class_="only-wide",
-            ),
-        ]
-        waiting = since(ticket.requested_at, "waiting for") if ticket and view.owner == QUEUE else None
-        return join(
-            [
-                tag("a", icon("back", "To the queue"), href=f"{BASE}/", class_="btn quiet square"),
-                priority_mark(ticket.priority) if ticket else None,
-                tag("div", tag("h1", name), tag("p", *line), class_="thread-who"),
-                tag("span", holder(view), " " if waiting else None, waiting, class_=classes("chip", tone), id="holder"),
-                tag("div", *self._acts_of(view), class_="acts"),
-            ]
-        )
-
-    def _acts_of(self, view: ConversationView) -> list[Markup]:
-        made = []
-        if self.visit.may(Right.SERVE):
-            if view.owner == QUEUE:
-                made = [act("Claim", "claim", "primary", "check", "claim")]
-            elif view.owner == BOT:
-                made = [act("Take over", "take-over", "", "take", "take-over")]
-            elif self._can_reply:
-                made = [
-                    act("Return to bot", "return", "", "return", "return"),
-                    act("Resolve", "resolve", "primary", "check", "resolve"),
-                ]
-        evidence = local("evidence", icon("panel"), "btn quiet square only-narrow", aria_label="Evidence")
-        return [*made, evidence, _downloads(view.id)]
 
     def _build_dialogs(self) -> None:
         with ui.dialog() as self._resolving, ui.element("div").classes("box"):
@@ -286,27 +245,3 @@ async def build(visit: Visit, request: Request) -> Response | None:
         return missing_page()
     ConversationPage(visit, view).build()
     return None
-
-
-def _newer() -> Markup:
-    pill = tag("button", icon("down"), "New message", type="button", class_="btn", data_local="newest")
-    return tag("div", pill, class_="newer", id="newer", hidden=True)
-
-
-def _close_evidence() -> Markup:
-    return tag("div", local("evidence", join([icon("back"), "Back to the conversation"]), "btn quiet"), class_="more")
-
-
-def _downloads(conversation: ConversationId) -> Markup:
-    links = [
-        tag("a", name, href=f"{BASE}/c/{conversation}/transcript.{kind}", download=True)
-        for kind, name in (("txt", "Transcript as text"), ("json", "Transcript as JSON"), ("pdf", "Transcript as PDF"))
-    ]
-    summary = tag(
-        "summary",
-        icon("download"),
-        class_="btn quiet square",
-        aria_label="Download the transcript",
-        title="Download the transcript",
-    )
-    return tag("details", summary, tag("div", *links, class_="menu"), class_="who")

@@ -96,7 +96,7 @@ class Visit:
         self._token: str = request.scope[TOKEN]
         self._place = quote(BASE + request.url.path.removeprefix(BASE) + _query(request), safe="/?=&:")
         self.client: Client = ui.context.client
-        self._acts: dict[str, tuple[Act, Right | None]] = {}
+        self._acts: dict[str, tuple[Act, Right | None, bool]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._connected = False
         self._in_order = asyncio.Lock()
@@ -114,9 +114,9 @@ class Visit:
         """Say whether the visitor has a right."""
         return self.caller.may(right)
 
-    def on(self, act: str, handler: Act, right: Right | None = None) -> None:
-        """Do `handler` when the page says `act`: an element with `data-act`, or desk.js."""
-        self._acts[act] = (handler, right)
+    def on(self, act: str, handler: Act, right: Right | None = None, quiet: bool = False) -> None:
+        """Do `handler` when the page says `act`: an element with `data-act`, or desk.js; `quiet` fails unnoticed."""
+        self._acts[act] = (handler, right, quiet)
 
     def every(self, loop: Callable[[], Awaitable[None]]) -> None:
         """Run a loop from the first connection of the browser until it has gone."""
@@ -125,7 +125,7 @@ class Visit:
     def notify(self, text: str, good: bool = False) -> None:
         """Show a short notice."""
         with self.client:
-            ui.notify(text, position="bottom", timeout=6000 if not good else 3000, classes="good" if good else "bad")
+            ui.notify(text, position="top", timeout=6000 if not good else 3000, classes="good" if good else "bad")
 
     def script(self, call: str, *values: object) -> None:
         """Call a function of desk.js; does nothing once the browser has gone."""
@@ -148,7 +148,7 @@ class Visit:
             return False
         return True
 
-    async def attempt(self, do: Callable[[], Awaitable[None]], right: Right | None = None) -> bool:
+    async def attempt(self, do: Callable[[], Awaitable[None]], right: Right | None = None, quiet: bool = False) -> bool:
         """Do something for the visitor if the session is good; what goes wrong becomes one clear notice.
 
         One thing after the other, in the order in which they were asked for.
@@ -161,7 +161,8 @@ class Visit:
                     self.caller.require(right)
                 await do()
         except FrontdeskError as error:
-            self.notify(words_of(error))
+            if not quiet:
+                self.notify(words_of(error))
             return False
         except Exception as error:
             logger.exception("act failed on a page of the desk: user=%s", self.caller.id)
@@ -213,12 +214,12 @@ class Visit:
 
     async def _acted(self, event: GenericEventArguments) -> None:
         said = event.args if isinstance(event.args, dict) else {}
-        handler, right = self._acts.get(str(said.get("act", "")), (None, None))
-        if handler is not None:
-            known = handler
-            done = await self.attempt(lambda: known(said), right)
+        name = str(said.get("act", ""))
+        if name in self._acts:
+            handler, right, quiet = self._acts[name]
+            done = await self.attempt(lambda: handler(said), right, quiet)
             if "id" in said:
-                self.script("Desk.done", said["act"], str(said["id"]), done)
+                self.script("Desk.done", name, str(said["id"]), done)
 
     def _begin(self) -> None:
         if self._connected:
@@ -240,13 +241,19 @@ class Visit:
             task.cancel()
 
     async def _heartbeat(self) -> None:
+        troubled = False
         while True:
             try:
                 if not await self.current():
                     return
                 if self.may(Right.SERVE):
                     await self.desk.seen(self.caller.agent)
-            except FrontdeskError as error:
+                if troubled:
+                    troubled = False
+                    self.script("Desk.trouble", False)
+            except (FrontdeskError, OSError) as error:
+                troubled = True
+                self.script("Desk.trouble", True)
                 logger.warning("session not checked: %s", type(error).__name__)
             await asyncio.sleep(HEARTBEAT_S)
 
