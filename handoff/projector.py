@@ -33,6 +33,8 @@ BATCH = 100
 """Entries of one partition in one transaction."""
 KEEP = 200
 """Projected events of a conversation that stay in Redis, for the workers."""
+GATHER_S = 0.03
+"""How long news are gathered before they are projected."""
 LOCK_RETRY_S = 1.0
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 _TRY_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended('frontdesk:projector:' || current_schema(), 0))")
@@ -136,6 +138,8 @@ class Projector:
                 raise_lost_cancellation()
                 if not done:
                     await changes.drain(POLL_S)
+                    # The customer's reply goes out first, and events that come together are written together.
+                    await asyncio.sleep(GATHER_S)
 
     async def step(self, connection: AsyncConnection) -> int:
         """Project one batch of every partition in one transaction; returns the number of entries."""
