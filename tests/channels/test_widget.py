@@ -110,7 +110,7 @@ def test_a_screen_reader_is_told_what_things_are(page: Page, server: ChatServer)
         expect(page.get_by_role("button", name=name)).to_be_visible()
     send(page, "hello")
     expect_said(page, "hello", "echo hello")
-    log = page.get_by_role("log").inner_text()
+    log = re.sub("[\u2068\u2069]", "", page.get_by_role("log").inner_text())
     assert re.search(r"You · \d\d:\d\d\s+hello\s+Sent\s+Larkfield assistant · \d\d:\d\d\s+echo hello\s+Yes", log)
 
 
@@ -135,7 +135,7 @@ def test_messages_wait_for_a_server_that_is_away_and_arrive_once_in_order(page: 
     server.stop()
     send(page, "two")
     send(page, "three")
-    expect(page.locator("frontdesk-chat .sending")).to_have_count(2)
+    expect(page.locator("frontdesk-chat .sending .text")).to_have_text(["two", "three"])
     expect(page.get_by_text("Connecting…")).to_be_visible()
     server.start()
     expect(page.locator("frontdesk-chat .me .text")).to_have_text(["one", "two", "three"])
@@ -239,6 +239,7 @@ def test_the_dots_stay_until_the_reply_is_there(page: Page, redis_url: str) -> N
 def test_what_is_said_can_not_become_markup(page: Page, server: ChatServer) -> None:
     visit(page, server)
     send(page, "<b>bold</b>")
+    expect_said(page, "<b>bold</b>", "echo <b>bold</b>")
     server.says('<img src=x onerror="document.title=1"> (see https://larkfield.example/a?b=1&c=2). javascript:alert(1)')
     link = page.locator("frontdesk-chat .text a")
     expect(link).to_have_text("https://larkfield.example/a?b=1&c=2")
@@ -297,6 +298,24 @@ def test_too_many_messages_wait_with_a_notice(page: Page, redis_url: str) -> Non
         expect(page.get_by_text(re.compile(r"Your next message goes out in \d+ s"))).to_be_visible()
         expect(page.locator("frontdesk-chat .me.sending .text")).to_have_text(["three"])
         assert server.customer_texts() == ["one", "two"]
+
+
+def test_the_newest_message_stays_in_sight_unless_the_customer_reads_above(page: Page, server: ChatServer) -> None:
+    visit(page, server)
+    for number in range(6):
+        send(page, f"message {number}")
+        expect(page.get_by_text(f"echo message {number}")).to_be_visible()
+    expect(page.get_by_role("button", name="Yes")).to_be_in_viewport()
+    field(page).fill("one\ntwo\nthree")
+    expect(page.get_by_role("button", name="Yes")).to_be_in_viewport()
+    page.get_by_role("log").evaluate("(log) => new Promise((seen) => { log.onscrollend = seen; log.scrollTop = 0; })")
+    server.says("Something new")
+    jump = page.get_by_role("button", name="New messages")
+    expect(jump).to_be_visible()
+    expect(page.get_by_text("Something new")).not_to_be_in_viewport()
+    jump.click()
+    expect(page.get_by_text("Something new")).to_be_in_viewport()
+    expect(jump).to_be_hidden()
 
 
 def test_a_refused_message_can_be_tried_again(page: Page, server: ChatServer) -> None:

@@ -38,7 +38,7 @@ svg{width:24px;height:24px;fill:none;stroke:currentColor;stroke-width:2;stroke-l
 .badge{position:absolute;top:-4px;right:-4px;min-width:22px;border-radius:11px;background:#c62828;color:#fff;font-size:13px;line-height:22px;font-weight:700}
 dialog{width:390px;height:min(640px,calc(100vh - 40px));max-width:none;max-height:none;padding:0;color:inherit;background:var(--bg);border:1px solid var(--line);border-radius:18px;overflow:hidden}
 dialog[open]{display:flex;flex-direction:column}
-header{display:flex;align-items:center;padding:13px 10px 13px 18px}
+header{display:flex;align-items:center;padding:13px 10px;padding-inline-start:18px}
 header,.launch,.go,.me .text,.quick button:hover{background:var(--c);color:var(--on)}
 header div{flex:1;min-width:0;overflow-wrap:anywhere}
 h2{font-size:17px;line-height:1.3}
@@ -130,10 +130,10 @@ const phone = matchMedia("(max-width:600px)");
 const badge = make("span", { class: "badge", hidden: "" });
 const launch = make("button", { class: "launch", "aria-label": words.open, onclick: open },
 	icon("M21 12a8 8 0 0 1-8 8H4l2.2-3.1A8 8 0 1 1 21 12ZM9 12h.01M13 12h.01M17 12h.01"), badge);
-const title = make("h2", { id: "title", dir: "auto" }, option.title || words.log);
-const speaker = make("p", { class: "with", dir: "auto" });
+const title = make("h2", { id: "title" }, option.title || words.log);
+const speaker = make("p", { class: "with" });
 const log = make("div", { class: "log", role: "log", "aria-live": "off", "aria-label": words.log, tabindex: 0,
-	onscroll() { if (nearEnd()) jump.hidden = true; } },
+	onscroll() { stuck = log.scrollHeight - log.scrollTop - log.clientHeight < 80; if (stuck) jump.hidden = true; } },
 	make("p", { class: "intro", dir: "auto" }, option.greeting || words.intro));
 const jump = make("button", { class: "jump", hidden: "", onclick: toEnd }, words.jump + " ↓");
 const typist = make("span", { dir: "auto" });
@@ -158,6 +158,7 @@ root.append(make("div", { class: "all " + (option.position || ""), lang,
 	dir: /^(ar|fa|he|ur)/.test(lang) ? "rtl" : "ltr" }, launch, panel, aside));
 
 let limit = 1e5, name = "", colleague = words.person, place = "", seen = store.get("seen"), unread = 0, agentUntil = 0;
+let stuck = true; // the newest message is in sight, and has to stay there
 const mine = new Map(); // my own id of a message → its bubble
 const busy = new Map(); // messages that are being worked on → since when
 
@@ -178,8 +179,8 @@ function closed() {
 	store.set("open", false);
 	launch.focus();
 }
-function nearEnd() { return log.scrollHeight - log.scrollTop - log.clientHeight < 80; }
-function toEnd() { log.scrollTop = log.scrollHeight; jump.hidden = true; }
+function toEnd() { log.scrollTop = log.scrollHeight; stuck = jump.hidden = true; }
+new ResizeObserver(() => { if (stuck) toEnd(); }).observe(log);
 function tell(text) { notice.hidden = !text; notice.textContent = text; }
 function fit() {
 	field.style.height = "auto";
@@ -197,11 +198,10 @@ function markSeen() {
 	if (order(place, seen) > 0) store.set("seen", (seen = place));
 }
 function showTyping() {
-	const now = Date.now(), person = now < agentUntil, stay = nearEnd();
+	const now = Date.now(), person = now < agentUntil;
 	typing.hidden = !person && ![...busy.values()].some((since) => now - since < 60000);
 	typist.className = person ? "" : "sr";
 	typist.textContent = say("typing", person ? colleague : name);
-	if (stay) toEnd();
 }
 
 /* The conversation: what has its place in the mailbox, then what has none yet */
@@ -209,19 +209,18 @@ function bubble(kind, who, text, at) {
 	const old = Date.now() - at > 64e6;
 	const when = at.toLocaleString(lang, { timeStyle: "short", ...(old && { dateStyle: "medium" }) });
 	const node = make("div", { class: "m " + kind, "data-by": kind + who },
-		make("div", { class: "who", dir: "auto" }, `${who} · ${when}`), make("div", { class: "text", dir: "auto" }, ...withLinks(text)));
+		make("div", { class: "who" }, `\u2068${who}\u2069 · ${when}`), make("div", { class: "text", dir: "auto" }, ...withLinks(text)));
 	node.placed = kind !== "me";
 	return node;
 }
 function put(node) {
-	const stay = nearEnd() || !node.placed || log.ariaLive === "off";
-	const next = [...mine.values()].find((one) => !one.placed && one !== node) || null;
+	const next = node.placed && [...mine.values()].find((one) => !one.placed) || null;
 	if (!node.parentNode || node.nextSibling !== next) log.insertBefore(node, next);
 	for (const one of [node, next]) one?.classList.toggle("same", one.dataset.by === one.previousSibling.dataset.by);
 	const row = root.querySelector(".quick");
 	if (row?.contains(root.activeElement)) field.focus();
 	row?.remove();
-	if (stay) toEnd(); else jump.hidden = false;
+	if (stuck) toEnd(); else jump.hidden = false;
 }
 function state(node, kind) {
 	for (const old of log.querySelectorAll(".sent .state")) old.remove();
@@ -435,7 +434,6 @@ document.addEventListener("click", (event) => {
 });
 window.visualViewport?.addEventListener("resize", () => {
 	host.style.setProperty("--h", visualViewport.height + "px");
-	toEnd();
 });
 if (!document.body) await new Promise((ready) => addEventListener("DOMContentLoaded", ready));
 document.body.append(host);
