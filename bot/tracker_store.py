@@ -94,7 +94,8 @@ def restore(sender: str, memory: str, domain: Domain) -> DialogueStateTracker:
 @lru_cache(maxsize=64)
 def _kind_of(name: str) -> type[Event] | None:
     """Return the class of an event; Rasa looks through all subclasses for each event anew."""
-    return Event.resolve_by_type(name)
+    found: type[Event] | None = Event.resolve_by_type(name)
+    return found
 
 
 def remember(tracker: DialogueStateTracker) -> str:

@@ -48,7 +48,7 @@ TRIAGE = "triage"
 """Message key: the `Triage` as JSON values."""
 
 
-class _Component(GraphComponent):  # type: ignore[misc]
+class _Component(GraphComponent):
     """What the three have in common: settings, a place in the model, one encoder."""
 
     def __init__(self, config: dict[str, Any], storage: ModelStorage, resource: Resource) -> None:
