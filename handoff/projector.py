@@ -33,7 +33,7 @@ BATCH = 100
 """Entries of one partition in one transaction."""
 KEEP = 200
 """Projected events of a conversation that stay in Redis, for the workers."""
-GATHER_S = 0.03
+GATHER_S = 0.1
 """How long news are gathered before they are projected."""
 LOCK_RETRY_S = 1.0
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
