@@ -6,6 +6,7 @@ Nobody else in the process sees them: `sys.modules` and the imports of other pac
 """
 
 import builtins
+import importlib
 import sys
 from collections.abc import Iterable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -22,6 +23,12 @@ REFUSED = frozenset({"sentry_sdk", "structlog_sentry"})
 
 SILENCED = {"rasa.telemetry": ("initialize_error_reporting", "initialize_telemetry", "_send_event")}
 """Functions that would report to a third party, by module."""
+
+REPLACED = {"rasa.engine.runner.dask": ("DaskGraphRunner", "bot.rasa_runner", "InOrderRunner")}
+"""Classes that Frontdesk has its own of: Rasa's module and name, then ours."""
+
+REPLACED_PACKAGES = frozenset({"dask"})
+"""Not installed: nothing but what is replaced needs them."""
 
 UNNEEDED = frozenset(
     {
@@ -57,6 +64,9 @@ UNNEEDED = frozenset(
     }
 )
 """Installed, but not needed to serve a model: leaving them out halves the import time (see bench/)."""
+
+ALWAYS = ABSENT | REFUSED | REPLACED_PACKAGES
+"""What Rasa never gets, in any process."""
 
 
 class Placeholder:
@@ -161,7 +171,7 @@ class _RasaImports:
     """The state of the hook: which packages Rasa's modules get a placeholder for."""
 
     def __init__(self) -> None:
-        self.names: frozenset[str] = ABSENT | REFUSED
+        self.names: frozenset[str] = ALWAYS
         self._placeholders: dict[str, Placeholder] = {}
         self._import = builtins.__import__
         self.builtins = {**vars(builtins), "__import__": self.import_}
@@ -194,6 +204,9 @@ class _Loader(SourceFileLoader):
         super().exec_module(module)
         for name in SILENCED.get(module.__name__, ()):
             setattr(module, name, _say_nothing)
+        if module.__name__ in REPLACED:
+            name, ours, kind = REPLACED[module.__name__]
+            setattr(module, name, getattr(importlib.import_module(ours), kind))
 
 
 def _say_nothing(*args: object, **kwargs: object) -> None:
@@ -216,6 +229,6 @@ def install(extra: Iterable[str] = ()) -> None:
 
     A module keeps what it got when it was imported. May be called again with another `extra`.
     """
-    _hook.names = ABSENT | REFUSED | frozenset(extra)
+    _hook.names = ALWAYS | frozenset(extra)
     if not any(isinstance(finder, type) and finder is _Finder for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder)

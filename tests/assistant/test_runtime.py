@@ -87,7 +87,7 @@ def without_nlu() -> str:
 def test_serving_imports_no_tensorflow_and_reports_to_nobody(trained_model: Path) -> None:
     packages = python(SERVE, str(trained_model)).split()
     assert "rasa" in packages
-    unwanted = {"tensorflow", "keras", "torch", "sanic", "sqlalchemy", "matplotlib", "pymongo", "boto3", "aiogram"}
+    unwanted = {"tensorflow", "keras", "torch", "dask", "sanic", "sqlalchemy", "matplotlib", "pymongo", "boto3"}
     assert unwanted & set(packages) == set()
 
 
