@@ -11,6 +11,7 @@ import os
 import platform
 import re
 import shutil
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, MutableMapping, Sequence
@@ -42,6 +43,9 @@ OLD_STYLE: tuple[tuple[type[Warning], str], ...] = (
     (DeprecationWarning, "Nesting argument groups is deprecated"),
     (DeprecationWarning, "Use of .. or absolute path in a resource path is not allowed"),
     (DeprecationWarning, r"The ``declarative_base\(\)`` function"),
+    (DeprecationWarning, r"datetime\.datetime\.utc(now|fromtimestamp)\(\) is deprecated"),
+    (DeprecationWarning, r"Type google\._upb\..* uses PyType_Spec with a metaclass"),
+    (DeprecationWarning, "Python 3.14 will, by default, filter extracted tar archives"),
     (DeprecationWarning, r"the load_module\(\) method is deprecated"),
     (UserWarning, "Slot auto-fill has been removed in 3.0"),
     # The component that finds answers here isn't derived from Rasa's, which needs TensorFlow.
@@ -77,6 +81,10 @@ def prepare(serving: bool = True) -> None:
 
         if not hasattr(numpy, "VisibleDeprecationWarning"):
             numpy.VisibleDeprecationWarning = numpy.exceptions.VisibleDeprecationWarning  # type: ignore[attr-defined]
+        if sys.version_info >= (3, 12):
+            # packaging 20.9, which Rasa pins, needs the distutils of a setuptools that was imported before it.
+            with tolerating_old_style():
+                importlib.import_module("setuptools")
         rasa_imports.install()
         configure_logs()
     if "serving" not in _prepared:
