@@ -16,6 +16,7 @@ from rasa.core.channels.channel import CollectingOutputChannel, UserMessage  # n
 from rasa.core.processor import MessageProcessor  # noqa: E402
 from rasa.shared.core.events import BotUttered, UserUttered  # noqa: E402
 
+from bot.policies.components import unfinished_handoff  # noqa: E402
 from bot.tracker_store import TurnMemory, after_return, current_turn, remember, slim  # noqa: E402
 
 logger = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class Assistant:
             fallback=any(isinstance(e, UserUttered) and e.intent.get("name") in NOT_UNDERSTOOD for e in new),
             answered=any((reply.action or "").startswith(ANSWER_PREFIX) for reply in replies),
             model=self.model,
+            unfinished=unfinished_handoff(tracker),
         )
 
     async def _run(self, inbound: Inbound, payload: str | None) -> Triage:

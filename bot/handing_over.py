@@ -12,7 +12,7 @@ from bot.conversation.events import Priority, Reason
 from bot.conversation.hours import is_open, next_opening
 from bot.conversation.keys import DESK
 from bot.conversation.log import Log
-from bot.conversation.ownership import Handoff
+from bot.conversation.state import Handoff
 from bot.settings import Settings
 
 

@@ -120,9 +120,13 @@ class AssistantSettings(_Section):
 
 
 class ConversationSettings(_Section):
-    """Episodes."""
+    """Episodes, and silence in the middle of one."""
 
     idle_s: int = Field(24 * 3600, ge=60, description="seconds of silence after which an episode is over")
+    silence_s: Seconds = Field(
+        600.0,
+        description="seconds after which a complaint whose questions are left unanswered goes to a person as it is",
+    )
 
 
 class WorkerSettings(_Section):

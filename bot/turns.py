@@ -18,7 +18,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a turn decided; nothing is written yet. `commands` are what actions asked Frontdesk to do."""
+    """What a turn decided; nothing is written yet. `commands` are what actions asked Frontdesk to do.
+
+    `unfinished` is the command to hand over that follows if the customer leaves the bot's questions unanswered.
+    """
 
     triage: Triage
     replies: tuple[Reply, ...]
@@ -29,6 +32,7 @@ class Turn:
     fallback: bool
     answered: bool
     model: str
+    unfinished: dict[str, Any] | None = None
 
 
 class Assists(Protocol):

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -29,11 +29,12 @@ from bot.conversation.lanes import Lanes
 from bot.conversation.leases import Leases
 from bot.conversation.log import AlreadyDone, Log
 from bot.conversation.messages import Inbound, InboxEntry
-from bot.conversation.ownership import Handoff, hand_over
-from bot.conversation.state import KnownButton, Snapshot, State
+from bot.conversation.ownership import hand_over
+from bot.conversation.state import Handoff, KnownButton, Snapshot, State, Unfinished
 from bot.conversation.triage import Triage
 from bot.handing_over import Waiting, handoff_of
 from bot.settings import Settings
+from bot.silence import Silence
 from bot.turns import Assists, Turn
 from bot.voice import SORRY_FAILED
 
@@ -69,6 +70,7 @@ class Worker:
         self._settings = settings
         self._clock = clock
         self._waiting = Waiting(log, settings)
+        self._silence = Silence(log, self._waiting, settings.assistant.name, clock)
         self._at_once = asyncio.Semaphore(TURNS_AT_ONCE)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -78,7 +80,9 @@ class Worker:
 
     async def _work(self, partition: int) -> None:
         lanes = Lanes(self._log, _parse, self.handle, self._at_once)
-        await lanes.run(self._log.keys[partition].inbox)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(lanes.run(self._log.keys[partition].inbox))
+            tasks.create_task(self._silence.run(partition))
 
     async def handle(self, entry: InboxEntry) -> None:
         """Give a message its turn, once; returns when the entry is acknowledged.
@@ -154,7 +158,7 @@ class Worker:
                 answered=turn.answered,
             )
         )
-        state = state.model_copy(update={"returned": False})
+        state = state.model_copy(update={"returned": False, "unfinished": self._unfinished(turn, now)})
         handoff = None
         for command in turn.commands:
             if command.get("command") == "offer_handoff":
@@ -229,6 +233,12 @@ class Worker:
             )
         last = dict(list(known.items())[-KNOWN_BUTTONS:])
         return sent, state.model_copy(update={"buttons": last})
+
+    def _unfinished(self, turn: Turn, now: datetime) -> Unfinished | None:
+        if turn.unfinished is None:
+            return None
+        due_at = now + timedelta(seconds=self._settings.conversation.silence_s)
+        return Unfinished(handoff=handoff_of(turn.unfinished), due_at=due_at)
 
     def _system(self, text: str, inbound: Inbound, state: State, now: datetime) -> MessageSent:
         return MessageSent(

@@ -29,11 +29,12 @@ AT_ONCE = 500
 
 RESTORE = """
 -- Give a conversation its last known place back, if Redis knows less.
--- KEYS: 1 conversation, 2 queue.  ARGV: 1 conversation, 2 seq, 3 state json, 4 queue score or ''.
+-- KEYS: 1 conversation, 2 queue, 3 due.  ARGV: 1 conversation, 2 seq, 3 state json, 4 queue score or ''.
 if tonumber(redis.call('HGET', KEYS[1], 'seq') or '0') >= tonumber(ARGV[2]) then return 0 end
 redis.call('HSET', KEYS[1], 'seq', ARGV[2], 'state', ARGV[3])
 redis.call('HINCRBY', KEYS[1], 'version', 1)
 redis.call('HDEL', KEYS[1], 'append')
+redis.call('ZREM', KEYS[3], ARGV[1])
 if ARGV[4] == '' then redis.call('ZREM', KEYS[2], ARGV[1])
 else redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1]) end
 return 1
@@ -89,7 +90,7 @@ async def restore(session: AsyncSession, log: Log, only: Iterable[ConversationId
             if state.owner == QUEUE and state.queued_at:
                 score = str(queue_score(state.priority, state.queued_at.timestamp()))
             restored += await script(
-                keys=[keys.conversation(row.id), keys.queue],
+                keys=[keys.conversation(row.id), keys.queue, keys.due],
                 args=[row.id, row.seq, state.model_dump_json(exclude_defaults=True), score],
             )
         after = rows[-1][0].id

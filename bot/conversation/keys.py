@@ -35,6 +35,7 @@ class Keys:
         self.dead = f"{self._tag}:dead"
         self.rejected = f"{self._tag}:rejected"
         self.queue = f"{self._tag}:queue"
+        self.due = f"{self._tag}:due"
 
     def lease(self, role: str) -> str:
         """Return the key of the lease that a worker or sender holds on the partition."""

@@ -95,6 +95,7 @@ class Log:
                 keys.seen(inbound.channel, inbound.customer, inbound.channel_message),
                 keys.inbox,
                 keys.mail(conversation),
+                keys.due,
             ],
             args=[
                 inbound.message,
@@ -105,6 +106,7 @@ class Log:
                 MAILBOX_S,
                 conversation,
                 LIVE,
+                "said" if inbound.edits is None else "",
             ],
         )
         return Accepted(message=message, conversation=conversation, duplicate=bool(duplicate))
@@ -129,13 +131,16 @@ class Log:
         state: State | None = None,
         assistant: str | None = None,
         ack: InboxEntry | None = None,
+        due: bool = False,
     ) -> Snapshot:
         """Write a decision that was made on `snapshot`: events, replies, new state and acknowledgement together.
 
-        Each `MessageSent` among the events goes to the mailbox or the outbox, by channel.
+        Each `MessageSent` among the events goes to the mailbox or the outbox, by channel. With `due`, it holds only as
+        long as the customer is silent: a message that was accepted meanwhile wins.
 
         Raises:
-            Conflict: the conversation has moved on since `snapshot` was loaded; nothing was written.
+            Conflict: the conversation has moved on since `snapshot` was loaded, or with `due`, the customer has said
+                something; nothing was written.
             AlreadyDone: `ack` was acknowledged before; nothing was written.
         """
         conversation = snapshot.conversation
@@ -152,6 +157,7 @@ class Log:
                 keys.mail(conversation),
                 keys.queue,
                 keys.tries,
+                keys.due,
             ],
             args=[
                 secrets.token_hex(8),
@@ -164,6 +170,8 @@ class Log:
                 MAILBOX_LENGTH,
                 MAILBOX_S,
                 LIVE,
+                _due_change(snapshot.state, new_state),
+                "due" if due else "",
                 len(events),
                 len(outbox),
                 *[dump_event(event) for event in events],
@@ -214,8 +222,20 @@ class Log:
         counts = [await self.redis.zcount(keys.queue, "-inf", f"({score}") for keys in self.keys]
         return int(sum(counts)) + 1
 
+    async def due(self, partition: int, now_s: float, count: int = 100) -> list[ConversationId]:
+        """Return conversations of a partition whose handoff is due, the one that is overdue longest first."""
+        key = self.keys[partition].due
+        found: list[ConversationId] = await self.redis.zrangebyscore(key, "-inf", now_s, start=0, num=count)
+        return found
+
 
 def _queue_change(old: State, new: State) -> str:
     if new.owner == QUEUE and new.queued_at:
         return str(queue_score(new.priority, new.queued_at.timestamp()))
     return "-" if old.owner == QUEUE else ""
+
+
+def _due_change(old: State, new: State) -> str:
+    if new.unfinished:
+        return str(new.unfinished.due_at.timestamp())
+    return "-" if old.unfinished else ""

@@ -3,7 +3,6 @@
 A move returns the new state and its events; the caller writes both with one `Log.append`.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,7 +23,7 @@ from bot.conversation.events import (
     TicketResolved,
 )
 from bot.conversation.ids import AgentId, MessageId, TicketId, new_id
-from bot.conversation.state import BOT, QUEUE, State, agent_owner
+from bot.conversation.state import BOT, QUEUE, Handoff, State, agent_owner
 
 MAX_REPLY_CHARS = 20_000
 
@@ -45,18 +44,6 @@ class Agent:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Handoff:
-    """Why a conversation goes to a person, and the evidence for it."""
-
-    reason: Reason
-    priority: Priority
-    skill: str = "general"
-    scores: Mapping[str, float] | None = None
-    facts: Mapping[str, str] | None = None
-    details: Sequence[str] = ()
-
-
 def hand_over(state: State, handoff: Handoff, now: datetime) -> Move:
     """Move a conversation from the bot to the queue and open a ticket.
 
@@ -72,6 +59,7 @@ def hand_over(state: State, handoff: Handoff, now: datetime) -> Move:
             "priority": handoff.priority,
             "queued_at": now,
             "handoffs": state.handoffs + 1,
+            "unfinished": None,
         }
     )
     requested = HandoffRequested(

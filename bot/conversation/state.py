@@ -1,8 +1,11 @@
 """The snapshot of a conversation: what the next decision needs, and nothing else."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from bot.conversation.events import Priority
+from bot.conversation.events import Priority, Reason
 from bot.conversation.ids import AgentId, ConversationId, EpisodeId, TicketId
 
 BOT = "bot"
@@ -23,6 +26,27 @@ class KnownButton(BaseModel):
     payload: str
 
 
+@dataclass(frozen=True, slots=True)
+class Handoff:
+    """Why a conversation goes to a person, and the evidence for it."""
+
+    reason: Reason
+    priority: Priority
+    skill: str = "general"
+    scores: Mapping[str, float] | None = None
+    facts: Mapping[str, str] | None = None
+    details: Sequence[str] = ()
+
+
+class Unfinished(BaseModel):
+    """A handoff that waits only for what the customer was asked; it is made at `due_at` if they say nothing more."""
+
+    model_config = ConfigDict(frozen=True)
+
+    handoff: Handoff
+    due_at: AwareDatetime
+
+
 class State(BaseModel):
     """Who owns a conversation and where it stands; changed only together with events, by `Log.append`."""
 
@@ -41,6 +65,7 @@ class State(BaseModel):
     handoffs: int = 0
     returned: bool = False
     """True from an agent's return until the bot's next turn."""
+    unfinished: Unfinished | None = None
     buttons: dict[str, KnownButton] = Field(default_factory=dict)
 
     @property

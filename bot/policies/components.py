@@ -10,6 +10,7 @@ from bot.conversation.errors import ConfigError
 from bot.conversation.events import Reason
 from bot.conversation.triage import Triage
 from bot.policies.escalation import Decision, Step, Turn, decide
+from bot.policies.facts import facts
 from bot.policies.thresholds import Thresholds, thresholds_of
 from bot.rasa_imports import config_error
 from bot.rasa_runtime import prepare
@@ -143,6 +144,15 @@ def _offer(event: BotUttered) -> Reason | None:
     custom = (event.data or {}).get("custom")
     command = custom.get("frontdesk") if isinstance(custom, Mapping) else None
     return Reason(command["reason"]) if command and command.get("command") == "offer_handoff" else None
+
+
+def unfinished_handoff(tracker: DialogueStateTracker) -> dict[str, Any] | None:
+    """Return the command to hand over with what is known, if a handoff waits only for the facts of a complaint."""
+    decision = tracker.get_slot("handoff")
+    if tracker.active_loop_name != COMPLAINT_FORM or not decision:
+        return None
+    details = [*decision["details"], "The customer left the questions about the complaint unanswered"]
+    return {**decision, "command": "hand_over", "facts": facts(tracker.current_slot_values()), "details": details}
 
 
 def as_slot(decision: Decision) -> dict[str, Any]:

@@ -6,8 +6,8 @@ import pytest
 
 from actions.clarify import best_guesses
 from actions.complaint import ORDER_WINDOW_S, order_number, remedy, what_happened
-from actions.handoff import NOT_GIVEN, facts
 from actions.idempotency import key
+from bot.policies.facts import NOT_GIVEN, facts
 from bot.rasa_runtime import prepare
 
 prepare()

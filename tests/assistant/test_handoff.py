@@ -2,7 +2,7 @@
 
 import pytest
 
-from actions.handoff import NOT_GIVEN
+from bot.policies.facts import NOT_GIVEN
 from tests.assistant.chat import Chat, Said
 from tests.conftest import ROOT
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from bot.assistant import Assistant, Turn
-from bot.conversation.events import Attachment
+from bot.conversation.events import Attachment, Priority
 from bot.conversation.ids import MessageId
 from bot.conversation.messages import Inbound
+from bot.handing_over import handoff_of
 from bot.rasa_runtime import load_processor
 from bot.tracker_store import LogTrackerStore
 
@@ -64,6 +65,21 @@ async def test_a_person_who_takes_over_ends_the_questions(customer: Customer) ->
     assert [reply.action for reply in turn.replies] == ["utter_faq/gift_wrap"]
     turn = await customer.send("hi", "/greet")
     assert "computer program" not in turn.replies[0].text
+
+
+async def test_while_questions_are_open_a_turn_says_what_silence_would_mean(customer: Customer) -> None:
+    turn = await customer.send("complain", "/make_complaint")
+    assert turn.unfinished
+    assert (turn.unfinished["reason"], turn.unfinished["facts"]) == ("complaint", {})
+    turn = await customer.send("a driver swore at my dad")
+    assert turn.unfinished
+    assert turn.unfinished["facts"] == {"what_happened": "a driver swore at my dad"}
+    assert turn.unfinished["details"][-1] == "The customer left the questions about the complaint unanswered"
+    assert handoff_of(turn.unfinished).priority is Priority.P3
+    turn = await customer.send("Just get me someone", "/talk_to_human")
+    assert turn.unfinished is None
+    turn = await customer.send("Gift wrap", "/faq/gift_wrap", returned=True)
+    assert turn.unfinished is None
 
 
 async def test_a_second_handoff_after_a_return_needs_its_own_reason(customer: Customer) -> None:

@@ -8,11 +8,15 @@ from bot.turns import Reply, Turn
 
 HAND_OVER = {"command": "hand_over", "reason": "customer_request", "priority": "P3", "facts": {"order_number": "LF-1"}}
 NONSENSE = {"command": "hand_over", "reason": "because"}
+COMPLAINT = HAND_OVER | {"reason": "complaint", "facts": {"what_happened": "complaint"}}
 OFFER = {"command": "offer_handoff", "reason": "repeated_fallback"}
 
 
 class ScriptedAssistant:
-    """Echoes; hands over on "human", offers a person on "offer", fails on "fail", is silent on "silent"."""
+    """Echoes; hands over on "human", offers a person on "offer", fails on "fail", is silent on "silent".
+
+    After "complaint" it waits for an answer.
+    """
 
     def __init__(self, on_turn: Callable[[Inbound], None] | None = None) -> None:
         self.turns: list[tuple[str, str | None, str, bool]] = []
@@ -42,4 +46,5 @@ class ScriptedAssistant:
             fallback=False,
             answered=bool(replies),
             model="scripted",
+            unfinished=COMPLAINT if text == "complaint" else None,
         )

@@ -25,7 +25,8 @@ from bot.conversation.ids import AgentId, ConversationId, MessageId
 from bot.conversation.log import Log
 from bot.conversation.messages import Outbound
 from bot.conversation.outbox import Outbox, Progress
-from bot.conversation.ownership import Agent, Handoff, hand_over, take_over
+from bot.conversation.ownership import Agent, hand_over, take_over
+from bot.conversation.state import Handoff
 from bot.sender import Sender
 from bot.settings import Settings, WorkerSettings
 from tests.conftest import eventually

@@ -8,12 +8,12 @@ from redis.asyncio import Redis
 
 from bot.conversation.connect import open_log
 from bot.conversation.errors import ConfigError, Conflict
-from bot.conversation.events import Author, MessageDelivered, MessageSent, NoteAdded, Priority
+from bot.conversation.events import Author, MessageDelivered, MessageSent, NoteAdded, Priority, Reason
 from bot.conversation.ids import AgentId, ConversationId, MessageId
 from bot.conversation.log import AlreadyDone, Log
 from bot.conversation.messages import Inbound, InboxEntry
-from bot.conversation.ownership import Agent, Handoff, Reason, claim, hand_over, take_over
-from bot.conversation.state import QUEUE
+from bot.conversation.ownership import Agent, claim, hand_over, take_over
+from bot.conversation.state import QUEUE, Handoff, State
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ANNA = Agent(AgentId("anna"), "Anna")
@@ -139,8 +139,6 @@ async def test_an_append_whose_answer_was_lost_is_known_again(log: Log) -> None:
 
 
 def test_taking_over_twice_is_refused() -> None:
-    from bot.conversation.state import State
-
     taken = take_over(State(), ANNA, NOW)
     with pytest.raises(Conflict, match="is with Anna already"):
         take_over(taken.state, BEN, NOW)

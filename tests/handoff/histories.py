@@ -25,8 +25,8 @@ from bot.conversation.events import (
 )
 from bot.conversation.ids import AgentId, ConversationId, EpisodeId, MessageId, channel_of, new_id
 from bot.conversation.log import Log
-from bot.conversation.ownership import Agent, Handoff, Move
-from bot.conversation.state import State
+from bot.conversation.ownership import Agent, Move
+from bot.conversation.state import Handoff, State
 from bot.conversation.triage import Sentiment, Triage
 
 AGENTS = [Agent(AgentId("a1"), "Anna"), Agent(AgentId("a2"), "Ben")]

@@ -14,7 +14,7 @@ from bot.conversation.events import (
 )
 from bot.conversation.ids import ConversationId, EpisodeId, MessageId, TicketId, channel_of, new_id
 from bot.conversation.log import Log
-from bot.conversation.ownership import Handoff
+from bot.conversation.state import Handoff
 from bot.conversation.triage import Triage
 from handoff.database import Database
 from handoff.projector import Projector
