@@ -27,6 +27,7 @@ from bot.conversation.log import Log
 from bot.conversation.messages import Inbound, InboxEntry
 from bot.embedded.redis import RedisServer
 from bot.embedded.server import socket_folder
+from bot.learning.registry import How, Registry
 from bot.rasa_runtime import load_processor, train
 from bot.settings import Settings
 from bot.tracker_store import LogTrackerStore
@@ -268,9 +269,13 @@ def main() -> None:
     assistant = settings.assistant
     model = train(assistant.models, assistant.config, assistant.domain, assistant.data)
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
+    models = folder / "models"
+    models.mkdir()
+    (models / model.name).symlink_to(model.absolute())
+    Registry(models).make_live(models / model.name, How.TRAINED, utc_now())
     try:
         figures = asyncio.run(in_process(folder, model, settings))
-        figures += whole(folder, assistant.models.absolute())
+        figures += whole(folder, models)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     finish("Turns", figures, arguments.json)

@@ -113,7 +113,7 @@ class AssistantSettings(_Section):
     domain: Path = Field(Path("domain.yml"), description="Rasa domain")
     data: Path = Field(Path("nlu_data"), description="training data")
     endpoints: Path = Field(Path("endpoints.yml"), description="Rasa endpoints (external action server)")
-    models: Path = Field(Path("models"), description="folder of trained models; the newest is served")
+    models: Path = Field(Path("models"), description="folder of trained models; live.json there says which is served")
     name: str = Field("Larkfield assistant", description="what customers see as the bot's name")
     max_tries: int = Field(3, ge=1, description="turns that may fail before a message goes to a person")
     turn_timeout_s: Seconds = Field(30.0, description="how long one turn may take, actions included")

@@ -71,7 +71,13 @@ def restore(sender: str, memory: str, domain: Domain) -> DialogueStateTracker:
     data = json.loads(memory)
     tracker = DialogueStateTracker(sender, domain.slots)
     loop = data.get("loop") or {}
-    events = [kind._from_parameters(each) for each in data["events"] if (kind := _kind_of(each["event"]))]
+    events = [
+        kind._from_parameters(each)
+        for each in data["events"]
+        if (kind := _kind_of(each["event"])) and _is_known(each, tracker, domain)
+    ]
+    if loop.get("name") not in domain.form_names:
+        loop = {}
     # Rasa gives actions a copy of the tracker that is made of its events alone, so what is older than they are must
     # be said by events too.
     told = {event.key for event in events if isinstance(event, SlotSet)}
@@ -86,9 +92,20 @@ def restore(sender: str, memory: str, domain: Domain) -> DialogueStateTracker:
         tracker.active_loop.is_interrupted = loop.get("is_interrupted", False)
         tracker.active_loop.rejected = loop.get("rejected", False)
         tracker.active_loop.trigger_message = loop.get("trigger_message")
-    tracker.followup_action = data.get("followup")
+    followup = data.get("followup")
+    tracker.followup_action = followup if followup in domain.action_names_or_texts else None
     tracker._paused = False  # who answers is the log's to say; Rasa's own pause flag is never used
     return tracker
+
+
+def _is_known(event: dict[str, Any], tracker: DialogueStateTracker, domain: Domain) -> bool:
+    """Say whether this model has the slot or the form of an event; another model may have made the memory."""
+    match event:
+        case {"event": "slot", "name": name}:
+            return name in tracker.slots
+        case {"event": "active_loop", "name": str(name)}:
+            return name in domain.form_names
+    return True
 
 
 @lru_cache(maxsize=64)

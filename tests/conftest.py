@@ -11,10 +11,12 @@ import pytest
 from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 
+from bot.conversation.events import utc_now
 from bot.conversation.log import Log
 from bot.embedded.postgres import DATABASE, PostgresServer
 from bot.embedded.redis import RedisServer
 from bot.embedded.server import socket_folder
+from bot.learning.registry import How, Registry
 from tests.running import ROOT, Installation, frontdesk
 
 _numbers = itertools.count(1)
@@ -100,7 +102,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     model = (ROOT / done.stdout.strip()).resolve()
     folder = tmp_path_factory.mktemp("models")
-    (folder / model.name).symlink_to(model)
+    served = folder / model.name
+    served.symlink_to(model)
+    Registry(folder).make_live(served, How.TRAINED, utc_now())
     return folder
 
 

@@ -78,12 +78,36 @@ def web(
 
 
 @app.command()
-def train(data: DataOption = None, ready_fd: ReadyOption = None) -> None:
-    """Train the assistant from config.yml, domain.yml and nlu_data; prints the model's file."""
+def train(
+    data: DataOption = None,
+    candidate: Annotated[
+        bool, typer.Option("--candidate", help="keep the live model; evaluate and promote the new one")
+    ] = False,
+    ready_fd: ReadyOption = None,
+) -> None:
+    """Train the assistant from config.yml, domain.yml and nlu_data, and make it live; prints the model's file."""
     from bot.cli.training import main
     from bot.configuration import load
 
-    main(load({"data": data}).settings, ready_fd)
+    main(load({"data": data}).settings, ready_fd, candidate)
+
+
+@app.command()
+def rollback(data: DataOption = None) -> None:
+    """Let the model answer again that was live before."""
+    from bot.cli.learning import roll_back
+    from bot.configuration import load
+
+    roll_back(load({"data": data}).settings)
+
+
+@app.command()
+def models(data: DataOption = None) -> None:
+    """List the trained models: which is live, which were, and which is the candidate."""
+    from bot.cli.learning import show
+    from bot.configuration import load
+
+    show(load({"data": data}).settings)
 
 
 @app.command(

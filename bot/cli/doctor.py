@@ -4,7 +4,8 @@ import asyncio
 
 from bot.cli import process
 from bot.cli.installation import database_url, redis_url
-from bot.conversation.errors import Conflict
+from bot.cli.models import check_model, live_model
+from bot.conversation.errors import ConfigError, Conflict
 from bot.settings import Settings
 
 
@@ -17,6 +18,14 @@ def main(settings: Settings) -> None:
     from handoff.database import Database
     from handoff.doctor import Finding, examine
 
+    def look_at_the_model() -> Finding:
+        try:
+            model = live_model(settings)
+            check_model(model)
+        except ConfigError as error:
+            return Finding(str(error), wrong=True)
+        return Finding(f"the model {model.name} is live", wrong=False)
+
     async def look() -> list[Finding]:
         database = Database(database_url(settings), settings.database.timeout_s)
         try:
@@ -25,8 +34,8 @@ def main(settings: Settings) -> None:
         finally:
             await database.close()
 
-    findings = asyncio.run(look())
+    findings = [*asyncio.run(look()), look_at_the_model()]
     for finding in findings:
         print(f"{'WRONG' if finding.wrong else 'ok':6}{finding.what}")
     if any(finding.wrong for finding in findings):
-        raise Conflict("Redis and PostgreSQL need a look; docs/operations.md says what to do")
+        raise Conflict("something needs a look; docs/operations.md says what to do")

@@ -1,10 +1,11 @@
-"""Where the assistant's files and its trained models are; imports nothing of Rasa."""
+"""Where the assistant's files are, and which trained model is live; imports nothing of Rasa."""
 
 import tarfile
 import zlib
 from pathlib import Path
 
 from bot.conversation.errors import ConfigError
+from bot.learning.registry import Registry
 from bot.settings import Settings
 
 
@@ -35,7 +36,10 @@ def check_model(model: Path) -> None:
         raise ConfigError(f"{model} is not a model, or is damaged; remove it and make one: frontdesk train") from None
 
 
-def newest_model(folder: Path) -> Path | None:
-    """Return the newest trained model in a folder, None if there is none."""
-    models = [(path.stat().st_mtime, path) for path in folder.glob("*.tar.gz") if path.is_file()]
-    return max(models)[1] if models else None
+def live_model(settings: Settings) -> Path:
+    """Return the file of the model that answers customers.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    return Registry(settings.assistant.models).require_live()

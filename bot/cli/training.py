@@ -1,4 +1,4 @@
-"""`frontdesk train`."""
+"""`frontdesk train`: a model that answers at once, or a candidate that has to prove itself first."""
 
 import shutil
 import time
@@ -7,13 +7,16 @@ from pathlib import Path
 from bot import logs
 from bot.cli.models import check_files
 from bot.cli.process import Reporter
+from bot.conversation.errors import BadInput
+from bot.conversation.events import utc_now
+from bot.learning.registry import How, Registry
 from bot.settings import Settings
 
 LEFTOVER_S = 24 * 3600
 
 
-def main(settings: Settings, ready_fd: int | None = None) -> None:
-    """Train the assistant and print the model's file.
+def main(settings: Settings, ready_fd: int | None = None, candidate: bool = False) -> None:
+    """Train the assistant and print the model's file; make it live, or only the candidate.
 
     Raises:
         ConfigError: a file is wrong; the text is what Rasa said of it.
@@ -22,12 +25,18 @@ def main(settings: Settings, ready_fd: int | None = None) -> None:
     logs.configure(settings)
     _remove_leftovers(settings.assistant.models)
     reporter = Reporter(ready_fd)
-    reporter.status("training the assistant, once")
+    reporter.status("training a candidate" if candidate else "training the assistant, once")
     from bot.rasa_runtime import train
 
     assistant = settings.assistant
     model = train(assistant.models, assistant.config, assistant.domain, assistant.data)
-    model.touch()  # the newest model is served, and this is the one that was asked for
+    registry = Registry(assistant.models)
+    if not candidate:
+        registry.make_live(model, How.TRAINED, utc_now())
+    elif registry.live() == model:
+        raise BadInput(f"nothing to learn: what {model.name} was trained of has not changed, and it is live")
+    else:
+        registry.nominate(model)
     print(model)
 
 

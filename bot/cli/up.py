@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from bot.cli import installation
 from bot.cli.installation import Runtime, place_of
-from bot.cli.models import check_files, check_model, newest_model
+from bot.cli.models import check_files, check_model
 from bot.cli.progress import Progress
 from bot.cli.supervisor import CONFIG_EXIT, Child, State, Supervisor
 from bot.configuration import Configuration
@@ -19,6 +19,7 @@ from bot.conversation.errors import ConfigError, Unavailable
 from bot.embedded.postgres import PostgresServer
 from bot.embedded.redis import RedisServer
 from bot.embedded.server import Server, forget_socket_folder, launcher, socket_folder
+from bot.learning.registry import Registry
 from bot.settings import Settings
 
 MAX_FAILED_STARTS = 4
@@ -36,6 +37,7 @@ class Up:
         settings = configuration.settings
         self.data = settings.data.absolute()
         self._settings: Settings = settings
+        self._registry = Registry(settings.assistant.models)
         self._progress = progress
         self._started = False
         self._failed: str | None = None
@@ -48,7 +50,7 @@ class Up:
             ConfigError: a setting, a file or the data folder can't be used.
             Unavailable: something did not start.
         """
-        model = newest_model(self._settings.assistant.models)
+        model = self._registry.live()
         if model:
             check_model(model)
         else:
@@ -93,6 +95,8 @@ class Up:
         self._progress.end()
         for name, path in (("desk", "/desk"), ("chat", "/chat"), ("API", "/docs")):
             self._progress.say(f"  {name:5} {url}{path}")
+        if live := self._registry.standing().live:
+            self._progress.say(f"  model {live.model}, live since {live.at:%Y-%m-%d %H:%M} UTC")
         self._progress.say(f"frontdesk is ready: {url}")
         sys.stdout.flush()
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from bot.cli import process
 from bot.cli.installation import redis_url
-from bot.cli.models import newest_model
-from bot.conversation.errors import ConfigError
+from bot.learning.registry import Registry
+from bot.live_assistant import LiveAssistant
 from bot.settings import Settings
 from bot.turns import Assists
 
@@ -21,19 +21,25 @@ def main(settings: Settings, ready_fd: int | None = None) -> None:
     process.begin(settings, "worker")
     reporter = process.Reporter(ready_fd)
     url = redis_url(settings)
-    model = newest_model(settings.assistant.models)
-    if model is None:
-        raise ConfigError(f"there is no trained assistant in {settings.assistant.models}; make one: frontdesk train")
     reporter.status("loading the assistant")
-    assistant = _load(model, settings.assistant.endpoints)
+
+    def load(model: Path) -> Assists:
+        return _load(model, settings.assistant.endpoints)
+
+    assistant = LiveAssistant(Registry(settings.assistant.models), load, reporter.notice)
 
     from bot.worker import Worker
 
     async def work(stop: asyncio.Event) -> None:
         async with process.conversation_log(url, settings) as log:
             worker = Worker(log, assistant, settings)
+            watching = asyncio.create_task(assistant.watch(stop), name="watch-models")
             reporter.ready()
-            await worker.run(stop)
+            try:
+                await worker.run(stop)
+            finally:
+                watching.cancel()
+                await asyncio.wait([watching])
 
     process.run(work)
 

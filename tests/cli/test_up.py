@@ -10,6 +10,8 @@ import urllib.request
 
 import pytest
 
+from bot.conversation.events import utc_now
+from bot.learning.registry import How, Registry
 from tests.fakes.telegram_server import TOKEN, TelegramServer
 from tests.running import ROOT, Installation, environment, frontdesk, processes_of
 
@@ -117,6 +119,7 @@ def test_a_corrupt_model_is_told(tmp_path):
     folder = tmp_path / "models"
     folder.mkdir()
     (folder / "broken.tar.gz").write_bytes(b"this is no model")
+    Registry(folder).make_live(folder / "broken.tar.gz", How.TRAINED, utc_now())
     data = tmp_path / "data"
     done = frontdesk("up", "--data", str(data), "--port", "0", FRONTDESK_ASSISTANT__MODELS=str(folder))
     assert_one_line(done, "broken.tar.gz is not a model", "frontdesk train")
