@@ -1,12 +1,12 @@
 """When a person should take over, and why: a pure decision over what was understood of a customer's messages."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import takewhile
 
 from bot.conversation.events import Priority, Reason
-from bot.conversation.triage import Category, Severity, Triage
+from bot.conversation.triage import Category, Severity, Triage, Urgency
 from bot.policies.thresholds import Thresholds
 
 TALK_TO_HUMAN = "talk_to_human"
@@ -60,19 +60,24 @@ class Decision:
 def decide(history: Sequence[Turn], thresholds: Thresholds) -> Decision | None:
     """Say whether the last message of `history` calls for a person.
 
+    The first rule that applies gives step and reason; the priority is the most urgent of all that apply, so that who
+    asks for a person and blames does not wait longer than who only blames.
+
     Args:
         history: the customer's messages, oldest first, since a person last had the conversation.
         thresholds: where the lines are.
     """
+    found = all_that_call(history, thresholds)
+    return replace(found[0], priority=min(each.priority for each in found)) if found else None
+
+
+def all_that_call(history: Sequence[Turn], thresholds: Thresholds) -> list[Decision]:
+    """Return what each rule that applies to the last message would decide by itself; the one that wins comes first."""
     if not history:
-        return None
+        return []
     last = history[-1]
     recent = [turn for turn in history if last.at_s - turn.at_s <= thresholds.window_s]
-    for rule in _RULES:
-        decision = rule(recent, thresholds)
-        if decision is not None:
-            return decision
-    return None
+    return [decision for rule in _RULES if (decision := rule(recent, thresholds))]
 
 
 def _urgent(history: Sequence[Turn], limits: Thresholds) -> Decision | None:
@@ -210,11 +215,11 @@ def _decision(
     *details: str,
 ) -> Decision:
     triage = history[-1].triage
-    raising = [signal for signal in triage.urgency if signal not in limits.urgent]
-    lines = [*details, *_evidence(history[-1], limits)]
+    raising = raising_signals(triage, limits)
+    lines = [*details, *evidence(history[-1], limits)]
     if raising:
-        priority = _raised(priority)
-        lines.append(f"Priority raised: {', '.join(raising)}")
+        priority = raised(priority)
+        lines.append(raised_by(raising))
     topic = next(iter(_categories(history)), None)
     return Decision(
         step=step,
@@ -228,7 +233,8 @@ def _decision(
     )
 
 
-def _evidence(turn: Turn, limits: Thresholds) -> list[str]:
+def evidence(turn: Turn, limits: Thresholds) -> list[str]:
+    """Return the lines that tell what is known of a complaint; none if the message isn't one."""
     lines = []
     triage, severity = turn.triage, _severity(turn, limits)
     if severity:
@@ -257,6 +263,17 @@ def _categories(history: Sequence[Turn]) -> list[Category]:
     return [category for turn in reversed(history) for category in turn.triage.categories]
 
 
-def _raised(priority: Priority) -> Priority:
+def raising_signals(triage: Triage, limits: Thresholds) -> list[Urgency]:
+    """Return the signals that bring nobody at once, but raise the priority by one."""
+    return [signal for signal in triage.urgency if signal not in limits.urgent]
+
+
+def raised_by(signals: Sequence[Urgency]) -> str:
+    """Return the line that tells why a priority was raised."""
+    return f"Priority raised: {', '.join(signals)}"
+
+
+def raised(priority: Priority) -> Priority:
+    """Return the priority above one."""
     order = list(Priority)
     return order[max(order.index(priority) - 1, 0)]

@@ -65,6 +65,12 @@ def test_the_highest_priority_can_not_be_raised():
     assert decision.priority is Priority.P1
 
 
+def test_the_priority_is_the_most_urgent_of_all_rules_that_apply():
+    blaming = turn("talk_to_human", complaint=0.9, severity=Severity.BLAME)
+    decision = decide([blaming], LIMITS)
+    assert (decision.reason, decision.priority) == (Reason.CUSTOMER_REQUEST, Priority.P2)
+
+
 def test_urgency_wins_against_the_wish_for_a_person():
     assert decide([turn("talk_to_human", urgency=(Urgency.FRAUD,))], LIMITS).reason is Reason.URGENT
 
