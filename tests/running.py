@@ -30,11 +30,12 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def frontdesk(
-    *arguments: str, timeout_s: float = 60.0, cwd: Path = ROOT, **variables: str
+    *arguments: str, timeout_s: float = 60.0, cwd: Path = ROOT, stdin: str | None = None, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     return subprocess.run(
         [sys.executable, "-m", "bot.cli", *arguments],
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=timeout_s,

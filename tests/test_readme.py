@@ -4,8 +4,9 @@ import shlex
 from tests.running import ROOT, frontdesk_here
 
 PAGES = ("README.md", "docs/operations.md", "docs/learning.md")
-SHOWN_ELSEWHERE = ("up", "train", "rasa", "worker", "sender", "web", "config")
-"""Run by tests/cli: `up` by the installation fixture, `train` by the models fixture, the rest by test_commands.py."""
+SHOWN_ELSEWHERE = ("up", "train", "rasa", "worker", "sender", "web", "config", "triage")
+"""Run by tests/cli: `up` by the installation fixture, `train` by the models fixture, the rest by test_commands.py; and
+by tests/triage."""
 
 
 def blocks(page: str) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from bot.cli import figures
-from bot.cli.options import AccountRole, DataOption, ReadyOption
+from bot.cli.options import AccountRole, DataOption, InputKind, ReadyOption
 from bot.conversation.errors import ConfigError, FrontdeskError, Unavailable
 
 EXITS: tuple[tuple[type[FrontdeskError], int], ...] = ((ConfigError, 78), (Unavailable, 69), (FrontdeskError, 1))
@@ -108,6 +108,29 @@ def models(data: DataOption = None) -> None:
     from bot.configuration import load
 
     show(load({"data": data}).settings)
+
+
+@app.command()
+def triage(
+    file: Annotated[str, typer.Argument(help="CSV, JSON Lines or mbox; - reads standard input")],
+    column: Annotated[str, typer.Option(help="column of CSV, or field of JSON Lines, that holds the text")] = "text",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv|FILE.jsonl", help="default: standard output, as JSON Lines")
+    ] = None,
+    kind: Annotated[
+        InputKind | None, typer.Option("--format", help="of FILE; default: by its ending, or how it begins")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="of FILE; default: UTF-8 or UTF-16, and cp1252 for what is neither")
+    ] = None,
+    processes: Annotated[int | None, typer.Option(min=1, max=64, help="default: 2, or 1 on one core")] = None,
+    data: DataOption = None,
+) -> None:
+    """Triage a file of messages: priority, reasons, complaint, … of each; after a stop, run it again to go on."""
+    from bot.cli.triage import main
+    from bot.configuration import load
+
+    main(load({"data": data}).settings, file, column, out, kind, encoding, processes)
 
 
 @app.command(

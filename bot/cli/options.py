@@ -19,3 +19,11 @@ class AccountRole(StrEnum):
     SUPERVISOR = "supervisor"
     DESIGNER = "designer"
     ADMIN = "admin"
+
+
+class InputKind(StrEnum):
+    """How a file of messages is made; the same values as `bot.triage.rows.Kind`, without its imports."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    MBOX = "mbox"

@@ -1,0 +1,101 @@
+"""Triage in processes of their own, so that it uses every core and its memory and time are no one else's.
+
+A process serves one request at a time over a pipe that only its parent holds: when the parent ends, however it ends,
+the pipe does, and with it the process.
+"""
+
+import contextlib
+import logging
+import multiprocessing
+import signal
+import traceback
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import date
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from queue import SimpleQueue
+
+from bot.conversation.errors import FrontdeskError, Unavailable
+from bot.policies.priority import PrioritisedTriage
+
+logger = logging.getLogger(__name__)
+
+JOIN_S = 5.0
+
+
+class Workers:
+    """Processes that triage; each loads the model when it starts. Safe to use from several threads."""
+
+    def __init__(self, model: Path, count: int) -> None:
+        """Start `count` processes; that one can't use the model is told by the first result."""
+        context = multiprocessing.get_context("spawn")
+        self._workers: list[tuple[SpawnProcess, Connection]] = []
+        self._free: SimpleQueue[Connection] = SimpleQueue()
+        for _ in range(count):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=serve, args=(theirs, model), name="triage", daemon=True)
+            process.start()
+            theirs.close()
+            self._workers.append((process, ours))
+            self._free.put(ours)
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="triage")
+
+    def submit(self, texts: Sequence[str], today: date) -> Future[list[PrioritisedTriage]]:
+        """Let the next free process triage texts; relative dates count from `today`.
+
+        Raises (the future):
+            ConfigError: the model can't be used.
+            Unavailable: the process has ended.
+            RuntimeError: the triage of one of the texts failed.
+        """
+        return self._threads.submit(self._ask, texts, today)
+
+    def close(self) -> None:
+        """End all processes, whatever they are doing."""
+        for process, _ in self._workers:
+            process.terminate()
+        self._threads.shutdown(cancel_futures=True)
+        for process, connection in self._workers:
+            process.join(JOIN_S)
+            connection.close()
+
+    def _ask(self, texts: Sequence[str], today: date) -> list[PrioritisedTriage]:
+        connection = self._free.get()
+        try:
+            connection.send((texts, today))
+            answer = connection.recv()
+        except (EOFError, OSError) as error:
+            raise Unavailable("a process of the triage has ended") from error
+        finally:
+            self._free.put(connection)
+        if isinstance(answer, Exception):
+            raise answer
+        found: list[PrioritisedTriage] = answer
+        return found
+
+
+def serve(connection: Connection, model: Path) -> None:
+    """Answer requests until the other end of the pipe is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
+    with contextlib.suppress(EOFError, OSError):
+        from bot.triage.sorter import Sorter
+
+        try:
+            sorter = Sorter(model)
+        except FrontdeskError as error:
+            connection.recv()
+            connection.send(error)
+            return
+        while True:
+            texts, today = connection.recv()
+            try:
+                answer: object = sorter.sort(texts, today)
+            except FrontdeskError as error:
+                answer = error
+            except Exception as error:
+                frame = traceback.extract_tb(error.__traceback__)[-1]
+                # Never the exception's text, which may hold a customer's words.
+                answer = RuntimeError(f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}")
+            connection.send(answer)
