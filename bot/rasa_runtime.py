@@ -159,6 +159,25 @@ def train(out_dir: Path, config: Path, domain: Path, data: Path) -> Path:
     return model
 
 
+def intent_examples(domain: Path, data: Path) -> list[tuple[str, str]]:
+    """Return the examples of all intents, each with its full intent, as training reads them.
+
+    Raises:
+        ConfigError: Rasa refused the files; the text is what it said.
+    """
+    prepare()
+    rasa_errors = _errors()
+    try:
+        with tolerating_old_style():
+            from rasa.shared.importers.importer import TrainingDataImporter
+
+            importer = TrainingDataImporter.load_from_dict({}, None, str(domain), _rasa_files(data))
+            found = importer.get_nlu_data().intent_examples
+    except rasa_errors as error:
+        raise ConfigError(f"training failed: {_told(error)}") from error
+    return [(one.get("text"), one.get_full_intent()) for one in found if one.get("text")]
+
+
 def _errors() -> tuple[type[Exception], ...]:
     """Return what Rasa, and we, raise on purpose."""
     from rasa.engine import exceptions

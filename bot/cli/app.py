@@ -83,13 +83,16 @@ def train(
     candidate: Annotated[
         bool, typer.Option("--candidate", help="keep the live model; evaluate and promote the new one")
     ] = False,
+    fine_tune: Annotated[
+        bool, typer.Option("--fine-tune", help="tune the encoder first; needs `uv sync --extra finetune`")
+    ] = False,
     ready_fd: ReadyOption = None,
 ) -> None:
     """Train the assistant from config.yml, domain.yml and nlu_data, and make it live; prints the model's file."""
     from bot.cli.training import main
     from bot.configuration import load
 
-    main(load({"data": data}).settings, ready_fd, candidate)
+    main(load({"data": data}).settings, ready_fd, candidate, fine_tune)
 
 
 @app.command()

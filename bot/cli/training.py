@@ -2,9 +2,11 @@
 
 import shutil
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 from bot import logs
+from bot.cli.fine_tuning import tuned_config
 from bot.cli.models import check_files
 from bot.cli.process import Reporter
 from bot.conversation.errors import BadInput
@@ -15,8 +17,10 @@ from bot.settings import Settings
 LEFTOVER_S = 24 * 3600
 
 
-def main(settings: Settings, ready_fd: int | None = None, candidate: bool = False) -> None:
+def main(settings: Settings, ready_fd: int | None = None, candidate: bool = False, fine_tune: bool = False) -> None:
     """Train the assistant and print the model's file; make it live, or only the candidate.
+
+    With `fine_tune`, the encoder is tuned first.
 
     Raises:
         ConfigError: a file is wrong; the text is what Rasa said of it.
@@ -25,11 +29,12 @@ def main(settings: Settings, ready_fd: int | None = None, candidate: bool = Fals
     logs.configure(settings)
     _remove_leftovers(settings.assistant.models)
     reporter = Reporter(ready_fd)
-    reporter.status("training a candidate" if candidate else "training the assistant, once")
-    from bot.rasa_runtime import train
-
     assistant = settings.assistant
-    model = train(assistant.models, assistant.config, assistant.domain, assistant.data)
+    with tuned_config(assistant, reporter) if fine_tune else nullcontext(assistant.config) as config:
+        reporter.status("training a candidate" if candidate else "training the assistant, once")
+        from bot.rasa_runtime import train
+
+        model = train(assistant.models, config, assistant.domain, assistant.data)
     registry = Registry(assistant.models)
     if not candidate:
         registry.make_live(model, How.TRAINED, utc_now())

@@ -14,7 +14,7 @@ from typing import Any
 
 from bot.conversation.errors import ConfigError
 from bot.conversation.triage import Entity
-from bot.nlu.encoder import CACHE, Encoder, shared_encoder
+from bot.nlu.encoder import CACHE, CARRIED, Encoder, carried_encoder, shared_encoder
 from bot.nlu.entities import EntityFinder
 from bot.nlu.heads import TriageHeads, train_heads
 from bot.nlu.intents import IntentGuess, IntentHead, train_intents
@@ -59,6 +59,7 @@ class _Component(GraphComponent):
         self._thresholds = Thresholds.of(config)
         self._storage = storage
         self._resource = resource
+        self._carried: Encoder | None = None
 
     @classmethod
     def create(
@@ -86,6 +87,7 @@ class _Component(GraphComponent):
             ConfigError: the model's files are missing, damaged, or made with another encoder.
         """
         component = cls(config, model_storage, resource)
+        component._carried = _carried(model_storage)
         with model_storage.read_from(resource) as folder:
             component._read(folder)
         return component
@@ -94,7 +96,15 @@ class _Component(GraphComponent):
         raise NotImplementedError
 
     def _encoder(self) -> Encoder:
+        if self._carried:
+            return self._carried
         return shared_encoder(self._config.get("encoder"), Path(self._config.get("cache") or CACHE))
+
+    def _carry(self, encoder: Encoder) -> None:
+        """Put an encoder into the model that not every installation has."""
+        if self._config.get("encoder"):
+            with self._storage.write_to(Resource(CARRIED)) as folder:
+                shutil.copytree(encoder.folder, folder, dirs_exist_ok=True)
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=True)
@@ -156,6 +166,7 @@ class IntentClassifier(_Component):
         encoder = self._encoder()
         head = train_intents(encoder.encode([prepare_text(one.get(TEXT)) for one in examples]), names)
         head = dataclasses.replace(head, about={**head.about, "encoder": encoder.fingerprint()})
+        self._carry(encoder)
         with self._storage.write_to(self._resource) as folder:
             head.save(folder)
             self._read(folder)
@@ -224,6 +235,7 @@ class TriageClassifier(_Component):
         heads = train_heads(encoder.encode([prepare_text(one.text) for one in examples]), examples)
         heads = dataclasses.replace(heads, about={**heads.about, "encoder": encoder.fingerprint()})
         patterns = Path(self._config["patterns"]) / URGENCY_FILE
+        self._carry(encoder)
         with self._storage.write_to(self._resource) as folder:
             heads.save(folder)
             if patterns.exists():
@@ -254,6 +266,15 @@ class TriageClassifier(_Component):
             )
             message.set(TRIAGE, triage.model_dump(mode="json"), add_to_output=True)
         return messages
+
+
+def _carried(storage: ModelStorage) -> Encoder | None:
+    """Return the encoder that a model carries; None if it was trained with the packaged one."""
+    try:
+        with storage.read_from(Resource(CARRIED)) as folder:
+            return carried_encoder(folder)
+    except ValueError:  # how Rasa says that a resource is not there
+        return None
 
 
 def _full_intent(message: Message) -> str:

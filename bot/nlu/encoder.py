@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ from bot.nlu.export import FORMAT, can_export, export, refusal
 logger = logging.getLogger(__name__)
 
 CACHE = Path(".frontdesk/cache")
+CARRIED = "encoder"
+"""Folder in a trained model with its encoder, if that is not the packaged one."""
 MIN_COSINE = 0.99
 """Least mean cosine between the layers' vectors in int8 and in fp32; below it the weights stay in fp32."""
 
@@ -75,7 +78,7 @@ class Encoder:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         self.digest: str = meta["digest"]
         self.cosine: float | None = meta["cosine"]
-        self._tokenize = _load_tokenizer(folder / "tokenizer.json", meta["max_tokens"])
+        self._tokenize = load_tokenizer(folder / "tokenizer.json", meta["max_tokens"])
         self._run = _load_model(folder / "model.onnx", meta, threads)
         self._batch_threads = max(1, batch_threads)
         self._remember = remember
@@ -125,6 +128,20 @@ def shared_encoder(model: str | None = None, cache: Path = CACHE, threads: int =
     return Encoder(prepare_encoder(find_checkpoint(model), cache), threads)
 
 
+def carried_encoder(folder: Path) -> Encoder:
+    """Return this process's one encoder for what a trained model carries in a folder, which may go away after that."""
+    digest = json.loads((folder / "meta.json").read_text(encoding="utf-8"))["digest"]
+    with _carried_lock:
+        encoder = _carried.get(digest)
+        if encoder is None:
+            _carried[digest] = encoder = Encoder(folder)
+        return encoder
+
+
+_carried: WeakValueDictionary[str, Encoder] = WeakValueDictionary()
+_carried_lock = Lock()
+
+
 def prepare_encoder(checkpoint: Checkpoint, cache: Path) -> Path:
     """Return the folder under `cache` from which `Encoder` loads the checkpoint; written once for each digest.
 
@@ -159,10 +176,50 @@ def cosine(one: Floats, other: Floats) -> float:
     return float((product / np.maximum(lengths, 1e-12)).mean())
 
 
+def write_tokenizer(checkpoint: Checkpoint, file: Path) -> None:
+    """Write a checkpoint's `tokenizer.json`.
+
+    Raises:
+        ConfigError: it has no tokenizer that can be used.
+    """
+    source = checkpoint.folder / "tokenizer.json"
+    if source.is_file():
+        shutil.copyfile(source, file)
+        return
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(checkpoint.folder), local_files_only=True)
+        tokenizer.backend_tokenizer.save(str(file))
+    except Exception as error:
+        raise ConfigError(f"encoder: the tokenizer in {checkpoint.folder} can't be used: {error}") from error
+
+
+def load_tokenizer(file: Path, max_tokens: int) -> Callable[[str], NDArray[np.int64]]:
+    """Return what turns a text into the numbers of its tokens, `(n,) int64`.
+
+    Raises:
+        ConfigError: the file can't be read.
+    """
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except Exception as error:
+        raise ConfigError(f"encoder: {file} can't be read: {error}") from error
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_tokens)
+
+    def tokenize(text: str) -> NDArray[np.int64]:
+        return np.array(tokenizer.encode(text).ids, np.int64)
+
+    return tokenize
+
+
 def _write(checkpoint: Checkpoint, folder: Path) -> None:
     meta: dict[str, Any] = {"digest": f"{FORMAT}-{checkpoint.digest}", "max_tokens": checkpoint.max_tokens}
     meta |= {"own": False, "first_token": checkpoint.pools_first_token, "cosine": None}
-    _write_tokenizer(checkpoint, folder / "tokenizer.json")
+    write_tokenizer(checkpoint, folder / "tokenizer.json")
     file = folder / "model.onnx"
     if can_export(checkpoint):
         export(checkpoint, file)
@@ -184,40 +241,10 @@ def _write(checkpoint: Checkpoint, folder: Path) -> None:
 
 
 def _compare(file: Path, exact: Path, tokenizer: Path, meta: dict[str, Any]) -> float:
-    tokenize = _load_tokenizer(tokenizer, meta["max_tokens"])
+    tokenize = load_tokenizer(tokenizer, meta["max_tokens"])
     runs = [_load_model(each, meta, threads=1) for each in (file, exact)]
     first, second = ([run(tokenize(text))[1] for text in _CHECKED_WITH] for run in runs)
     return cosine(np.stack(first), np.stack(second))
-
-
-def _write_tokenizer(checkpoint: Checkpoint, file: Path) -> None:
-    source = checkpoint.folder / "tokenizer.json"
-    if source.is_file():
-        shutil.copyfile(source, file)
-        return
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(str(checkpoint.folder), local_files_only=True)
-        tokenizer.backend_tokenizer.save(str(file))
-    except Exception as error:
-        raise ConfigError(f"encoder: the tokenizer in {checkpoint.folder} can't be used: {error}") from error
-
-
-def _load_tokenizer(file: Path, max_tokens: int) -> Callable[[str], NDArray[np.int64]]:
-    from tokenizers import Tokenizer
-
-    try:
-        tokenizer = Tokenizer.from_file(str(file))
-    except Exception as error:
-        raise ConfigError(f"encoder: {file} can't be read: {error}") from error
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens)
-
-    def tokenize(text: str) -> NDArray[np.int64]:
-        return np.array(tokenizer.encode(text).ids, np.int64)
-
-    return tokenize
 
 
 def _load_model(file: Path, meta: dict[str, Any], threads: int) -> Callable[[NDArray[np.int64]], tuple[Floats, Floats]]:

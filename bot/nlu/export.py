@@ -128,7 +128,7 @@ class _Graph:
         self._layout, self._int8 = layout, int8
         self._config = checkpoint.config
         self._first_token, self._max_tokens = checkpoint.pools_first_token, checkpoint.max_tokens
-        self._weights = _read(checkpoint, layout)
+        self._weights = read_weights(checkpoint, layout)
         self._nodes: list[Any] = []
         self._constants: dict[str, Any] = {}
 
@@ -269,7 +269,12 @@ class _Graph:
         return self._config[name]
 
 
-def _read(checkpoint: Checkpoint, layout: Layout) -> dict[str, Array]:
+def read_weights(checkpoint: Checkpoint, layout: Layout) -> dict[str, Array]:
+    """Return the checkpoint's weights in fp32, by their names within the family's layout.
+
+    Raises:
+        ConfigError: the positions are of a kind that can't be exported.
+    """
     from safetensors.numpy import load_file
 
     if checkpoint.config.get("position_embedding_type", "absolute") != "absolute":

@@ -103,7 +103,7 @@ class TriageHeads:
 def train_heads(encoding: Encoding, examples: Sequence[Example]) -> TriageHeads:
     """Train all heads on labelled sentences; `encoding` holds their vectors, in the same order."""
     space = Space.of(tone(encoding))
-    fits = {name: fit(space, task) for name, task in _tasks(examples).items()}
+    fits = {name: fit(space, task) for name, task in tasks_of(examples).items()}
     about = {
         "format": FORMAT,
         "sentences": len(examples),
@@ -112,7 +112,7 @@ def train_heads(encoding: Encoding, examples: Sequence[Example]) -> TriageHeads:
     return TriageHeads({name: each.linear for name, each in fits.items()}, about)
 
 
-def _tasks(examples: Sequence[Example]) -> dict[str, Task]:
+def tasks_of(examples: Sequence[Example]) -> dict[str, Task]:
     """Return what each head learns; a head that has nothing to tell apart is left out."""
     tasks: dict[str, Task] = {}
 

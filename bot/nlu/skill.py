@@ -11,7 +11,7 @@ from typing import Any
 
 from bot.conversation.errors import ConfigError
 from bot.conversation.triage import Entity, Guess, Triage, Urgency
-from bot.nlu.encoder import CACHE, Encoder, shared_encoder
+from bot.nlu.encoder import CACHE, CARRIED, Encoder, carried_encoder, shared_encoder
 from bot.nlu.entities import EntityFinder
 from bot.nlu.heads import COMPLAINT_THRESHOLD, Judgement, TriageHeads
 from bot.nlu.intents import IntentGuess, IntentHead
@@ -135,8 +135,12 @@ def load_skill(model: Path) -> Skill:
             patterns, intents, heads = (known[name] for name in COMPONENTS)
         except KeyError as error:
             raise ConfigError(f"the model {model} has no component {error}; see the pipeline in config.yml") from error
-        folders = [Path(scratch) / "components" / node["resource"]["name"] for node in (patterns, intents, heads)]
-        encoder = shared_encoder(intents["config"].get("encoder"), Path(intents["config"].get("cache") or CACHE))
+        components = Path(scratch) / "components"
+        folders = [components / node["resource"]["name"] for node in (patterns, intents, heads)]
+        if (components / CARRIED).is_dir():
+            encoder = carried_encoder(components / CARRIED)
+        else:
+            encoder = shared_encoder(intents["config"].get("encoder"), Path(intents["config"].get("cache") or CACHE))
         intent_head, triage_heads = IntentHead.load(folders[1]), TriageHeads.load(folders[2])
         for about in (intent_head.about, triage_heads.about):
             check_encoder(about, encoder)

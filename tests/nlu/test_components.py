@@ -1,6 +1,10 @@
 """The components within Rasa: trained on three sentences, saved, loaded, compared."""
 
+import json
+import shutil
+import tarfile
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +13,10 @@ import pytest
 from bot.conversation.errors import ConfigError
 from bot.conversation.triage import Triage
 from bot.nlu.components import EntityPatterns, IntentClassifier, TriageClassifier
-from bot.nlu.encoder import CACHE, Encoder
+from bot.nlu.encoder import CACHE, CARRIED, Encoder, shared_encoder
+from bot.nlu.skill import load_skill
 from bot.rasa_runtime import prepare
+from tests.learning.small_bert import write_small_bert
 from tests.running import ROOT
 
 prepare()
@@ -123,6 +129,47 @@ def test_a_model_of_another_encoder_is_refused(
     monkeypatch.setattr(Encoder, "fingerprint", lambda self: "another")
     with pytest.raises(ConfigError, match="another encoder"):
         IntentClassifier.load(configs[1], storage, Resource("IntentClassifier"), context())
+
+
+def test_a_model_carries_an_encoder_that_is_not_the_packaged_one(configs: list[dict[str, Any]], tmp_path: Path) -> None:
+    own = {"encoder": str(write_small_bert(tmp_path / "bert")), "cache": str(tmp_path / "cache")}
+    configs = [configs[0], {**configs[1], **own}, {**configs[2], **own}]
+    (tmp_path / "storage").mkdir()
+    storage = LocalModelStorage(tmp_path / "storage")
+    trained = []
+    for kind, config in zip(KINDS, configs, strict=True):
+        trained.append(kind.create(config, storage, Resource(kind.__name__), context()))
+        trained[-1].train(TrainingData([Message({"text": text, "intent": intent}) for text, intent, _ in EXAMPLES * 3]))
+    before = pipeline(trained)(TEXTS)
+    nodes = {
+        kind.__name__: {
+            "uses": f"{kind.__module__}.{kind.__name__}",
+            "resource": {"name": kind.__name__},
+            "config": config,
+        }
+        for kind, config in zip(KINDS, configs, strict=True)
+    }
+    (tmp_path / "metadata.json").write_text(json.dumps({"predict_schema": {"nodes": nodes}}))
+    with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "storage", "components")
+        archive.add(tmp_path / "metadata.json", "metadata.json")
+
+    shutil.rmtree(tmp_path / "bert")
+    shutil.rmtree(tmp_path / "cache")
+    shared_encoder.cache_clear()
+    loaded = [
+        kind.load(config, storage, Resource(kind.__name__), context())
+        for kind, config in zip(KINDS, configs, strict=True)
+    ]
+    shutil.rmtree(tmp_path / "storage")
+    assert pipeline(loaded)(TEXTS) == before
+    triages = load_skill(tmp_path / "model.tar.gz").triage(TEXTS, date(2026, 1, 1))
+    assert [triage.complaint for triage in triages] == [result["triage"]["complaint"] for result in before]
+
+
+def test_a_model_does_not_carry_the_packaged_encoder(trained: Pipeline, storage: LocalModelStorage) -> None:
+    with pytest.raises(ValueError, match="does not exist"), storage.read_from(Resource(CARRIED)):
+        pass
 
 
 @pytest.mark.parametrize(("setting", "told"), [({"treshold": 0.5}, "no setting treshold"), ({"margin": 3}, "margin")])

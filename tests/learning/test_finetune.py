@@ -1,0 +1,149 @@
+"""Tuning a small encoder; needs the extra `finetune`."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bot.conversation.errors import ConfigError
+from bot.learning import finetune
+from bot.learning.finetune.lessons import Lesson, lesson_of
+from bot.nlu.checkpoint import Checkpoint, find_checkpoint
+from bot.nlu.encoder import Encoder, cosine, load_tokenizer, prepare_encoder
+from bot.nlu.export import export, read_weights
+from tests.learning.small_bert import write_small_bert
+
+if lacking := finetune.lacking():
+    pytest.skip(f"the encoder is not tuned here: {lacking}", allow_module_level=True)
+
+from bot.learning.finetune.bert import Bert
+from bot.learning.finetune.training import Recipe, tune
+from bot.learning.finetune.tuning import tune_encoder
+
+TEXTS = ["where is my order", "", "Charged TWICE and nobody answers. " * 4, "👍", "مرحبا, thank you so much"]
+QUICK = Recipe(epochs=30, batch=4, rate=3e-3, head_rate=3e-3, kept=0.0)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    return find_checkpoint(str(write_small_bert(tmp_path_factory.mktemp("small") / "bert")))
+
+
+@pytest.fixture(scope="module")
+def lesson() -> Lesson:
+    cross = ["the kettle broke", "my parcel never came", "charged twice again", "nobody answers", "it leaks", "late"]
+    calm = ["what time do you open", "thank you so much", "hello there", "do you sell tea", "lovely", "see you soon"]
+    return lesson_of([], [(text, "cross") for text in cross] + [(text, "calm") for text in calm])
+
+
+def test_the_forward_pass_gives_what_the_exported_graph_gives(tmp_path: Path) -> None:
+    checkpoint = find_checkpoint()
+    jax_layers, jax_sentence = forward(checkpoint)
+    layers, sentence = exported(checkpoint, tmp_path)
+    assert cosine(jax_layers, layers) > 0.9999
+    assert cosine(jax_sentence, sentence) > 0.9999
+    np.testing.assert_allclose(jax_layers, layers, atol=1e-4)
+
+
+def test_a_tuned_encoder_knows_its_sentences_and_is_served_like_any_other(
+    small: Checkpoint, lesson: Lesson, tmp_path: Path
+) -> None:
+    losses: list[float] = []
+    told: list[tuple[int, int]] = []
+
+    def progress(done: int, steps: int, loss: float) -> None:
+        told.append((done, steps))
+        losses.append(loss)
+
+    folder = tune_encoder(small, lesson, tmp_path / "encoders", QUICK, progress)
+    assert told == [(step, 90) for step in range(1, 91)]
+    assert np.mean(losses[:3]) > 0.5
+    assert np.mean(losses[-3:]) < 0.05
+
+    tuned = find_checkpoint(str(folder))
+    assert tuned.digest != small.digest
+    before, after = (read_weights(one, Bert(one).layout) for one in (small, tuned))
+    assert before.keys() == after.keys()
+    changed = {name for name in before if not np.array_equal(before[name], after[name])}
+    assert changed == {name for name in before if name.startswith("encoder.")}
+
+    layers, sentence = exported(tuned, tmp_path)
+    jax_layers, jax_sentence = forward(tuned)
+    assert cosine(jax_layers, layers) > 0.9999
+    assert cosine(jax_sentence, sentence) > 0.9999
+    served = Encoder(prepare_encoder(tuned, tmp_path / "cache")).encode(lesson.texts).sentence
+    cross, calm = served[:6].mean(axis=0), served[6:].mean(axis=0)
+    assert all(row @ cross > row @ calm for row in served[:6])
+    assert all(row @ calm > row @ cross for row in served[6:])
+
+
+def test_the_same_sentences_are_not_tuned_twice_and_others_are(
+    small: Checkpoint, lesson: Lesson, tmp_path: Path
+) -> None:
+    steps: list[int] = []
+    recipe = replace(QUICK, epochs=1)
+
+    def tuned(recipe: Recipe, lesson: Lesson = lesson) -> Path:
+        steps.clear()
+        return tune_encoder(small, lesson, tmp_path, recipe, lambda done, *_: steps.append(done))
+
+    first = tuned(recipe)
+    assert steps
+    assert tuned(recipe) == first
+    assert not steps
+    assert tuned(replace(recipe, seed=1)) != first
+    assert tuned(recipe, Lesson((*lesson.texts[:-1], "other"), lesson.tasks)) != first
+    assert not list(tmp_path.glob(".tuning-*"))
+
+
+def test_the_same_seed_gives_the_same_weights(small: Checkpoint, lesson: Lesson, tmp_path: Path) -> None:
+    recipe = replace(QUICK, epochs=2)
+    made = [
+        (tune_encoder(small, lesson, tmp_path / name, recipe, lambda *_: None) / "model.safetensors").read_bytes()
+        for name in ("one", "two")
+    ]
+    assert made[0] == made[1]
+
+
+def test_labels_that_are_not_known_teach_nothing(small: Checkpoint, lesson: Lesson) -> None:
+    bert = Bert(small)
+    weights = read_weights(small, bert.layout)
+    task = replace(lesson.tasks["intent"], known=np.zeros_like(lesson.tasks["intent"].targets))
+    tokens = [np.arange(1, 6)] * len(lesson.texts)
+    tuned = tune(bert, weights, tokens, {"intent": task}, replace(QUICK, epochs=1, weight_decay=0.0))
+    assert all(np.array_equal(tuned[name], weights[name]) for name in weights)
+
+
+def test_what_cannot_be_tuned_is_told(small: Checkpoint, lesson: Lesson, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no labels to tell apart"):
+        tune_encoder(small, lesson_of([], [("hello", "greet")]), tmp_path, QUICK, lambda *_: None)
+    strange = tmp_path / "strange"
+    strange.mkdir()
+    (strange / "config.json").write_text('{"model_type": "t5"}')
+    with pytest.raises(ConfigError, match="'t5' can't be exported"):
+        tune_encoder(Checkpoint(strange), lesson, tmp_path, QUICK, lambda *_: None)
+
+
+def forward(checkpoint: Checkpoint) -> tuple[np.ndarray, np.ndarray]:
+    """Return what JAX says of all texts in one padded batch."""
+    bert = Bert(checkpoint)
+    tokenize = load_tokenizer(checkpoint.folder / "tokenizer.json", checkpoint.max_tokens)
+    rows = [tokenize(text) for text in TEXTS]
+    tokens, mask = np.zeros((len(rows), 64), np.int32), np.zeros((len(rows), 64), np.float32)
+    for place, row in enumerate(rows):
+        tokens[place, : len(row)], mask[place, : len(row)] = row, 1
+    layers, sentence = bert(read_weights(checkpoint, bert.layout), tokens, mask)
+    return np.asarray(layers), np.asarray(sentence / np.linalg.norm(sentence, axis=1, keepdims=True))
+
+
+def exported(checkpoint: Checkpoint, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return what the exported graph says of each text in fp32."""
+    exact = folder / "exact"
+    exact.mkdir()
+    prepared = prepare_encoder(checkpoint, folder / "prepared")
+    for name in ("tokenizer.json", "meta.json"):
+        (exact / name).write_bytes((prepared / name).read_bytes())
+    export(checkpoint, exact / "model.onnx", int8=False)
+    encoding = Encoder(exact).encode(TEXTS)
+    return encoding.layers, encoding.sentence
