@@ -19,6 +19,7 @@ class Figure:
     unit: str = ""
     bar: float | None = None
     at_least: bool = False
+    digits: int = 2
 
     @property
     def reached(self) -> bool:
@@ -37,7 +38,7 @@ def finish(title: str, figures: list[Figure], json_file: Path | None) -> None:
         sign = "≥" if figure.at_least else "≤"
         bar = f"{sign} {figure.bar:g} {figure.unit}" if figure.bar is not None else ""
         verdict = "" if figure.bar is None else "reached" if figure.reached else "FALLS SHORT"
-        table.add_row(figure.name, f"{figure.value:,.2f} {figure.unit}", bar, verdict)
+        table.add_row(figure.name, f"{figure.value:,.{figure.digits}f} {figure.unit}", bar, verdict)
     Console().print(table)
     if json_file:
         rows = [asdict(figure) | {"reached": figure.reached} for figure in figures]

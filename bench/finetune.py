@@ -1,0 +1,251 @@
+"""What tuning the encoder adds: `uv run python -m bench.finetune [--train A.csv] [--test B.csv …]`.
+
+CSV files have the columns `text,label`: labels are complaint and not_complaint, or negative, neutral and positive, or
+intents. With `--train` alone, a fifth is held back, as many times as there are splits; a file with the column `domain`
+is measured twice, the second time trained and tested on the rows that are addressed to a company. Without `--train`,
+the shipped sentences are trained on. Everything runs as it is served: exported to int8, heads fitted anew.
+"""
+
+import argparse
+import csv
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import accuracy_score, f1_score, recall_score, roc_auc_score
+from sklearn.model_selection import StratifiedShuffleSplit
+
+from bench.bars import Figure, finish, parser
+from bot.cli.fine_tuning import shown
+from bot.cli.process import Reporter
+from bot.learning import finetune
+from bot.nlu.checkpoint import Checkpoint, find_checkpoint
+from bot.nlu.encoder import Encoder, prepare_encoder
+from bot.nlu.fitting import Task, calibration_error
+from bot.nlu.heads import train_heads
+from bot.nlu.intents import train_intents
+from bot.nlu.text import prepare
+from bot.nlu.triage_data import Example, read_examples
+
+SENTENCES = Path("nlu_data/triage")
+BARS = {"macro_f1": (88.0, 83.0), "auc": (0.955, 0.92)}
+"""For complaints, trained in-domain: over all rows, and over those addressed to a company."""
+MOST_MINUTES = 15.0
+"""For 3,000 sentences on 2 cores."""
+HELD_BACK = 0.2
+
+COMPLAINTS = {"complaint", "not_complaint"}
+SENTIMENTS = {"negative", "neutral", "positive"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A labelled text; `addressed` to a company, as far as is known."""
+
+    text: str
+    label: str
+    addressed: bool = True
+
+
+def read(file: Path) -> list[Row]:
+    """Return the rows of a CSV file."""
+    with file.open(encoding="utf-8", newline="") as lines:
+        return [
+            Row(line["text"], line["label"], not line.get("domain", "").startswith("random"))
+            for line in csv.DictReader(lines)
+        ]
+
+
+def kind_of(rows: Sequence[Row]) -> str:
+    """Return what the labels are of."""
+    labels = {row.label for row in rows}
+    return "complaint" if labels <= COMPLAINTS else "sentiment" if labels <= SENTIMENTS else "intent"
+
+
+def as_examples(rows: Sequence[Row], kind: str) -> list[Example]:
+    """Return rows as sentences with triage labels; what a file does not tell is the same for all, and so not learnt."""
+    return [
+        Example(
+            text=row.text,
+            complaint=row.label == "complaint",
+            severity="none",
+            sentiment=row.label if kind == "sentiment" else "neutral",
+        )
+        for row in rows
+    ]
+
+
+class Trained:
+    """Heads over an encoder."""
+
+    def __init__(self, encoder: Encoder, examples: Sequence[Example], intents: Sequence[tuple[str, str]]) -> None:
+        """Fit the heads by the code that `frontdesk train` uses."""
+        self.encoder = encoder
+        self.heads = train_heads(self._encode([one.text for one in examples]), examples) if examples else None
+        names = [name for _, name in intents]
+        self.intents = train_intents(self._encode([text for text, _ in intents]), names) if intents else None
+
+    def measure(self, rows: Sequence[Row]) -> dict[str, float]:
+        """Return the figures for rows."""
+        kind = kind_of(rows)
+        encoding = self._encode([row.text for row in rows])
+        true = np.array([row.label for row in rows])
+        found: dict[str, float] = {"n": float(len(rows))}
+        if kind == "intent":
+            assert self.intents
+            said = np.array([guess.name for guess in self.intents.guess(encoding)])
+        else:
+            assert self.heads
+            judgements = self.heads.judge(encoding)
+            said = np.array([str(each.sentiment) for each in judgements])
+            if kind == "complaint":
+                scores = np.array([each.complaint for each in judgements], np.float32)
+                said = np.where(scores >= 0.5, "complaint", "not_complaint")
+                complaints = true == "complaint"
+                found["auc"] = float(roc_auc_score(complaints, scores))
+                task = Task(("complaint",), complaints.astype(np.float32)[:, None], False, 1.0)
+                found["ece"] = calibration_error(scores[:, None], task)
+        found["accuracy"] = 100 * float(accuracy_score(true, said))
+        found["macro_f1"] = 100 * float(f1_score(true, said, average="macro"))
+        found["macro_recall"] = 100 * float(recall_score(true, said, average="macro", zero_division=0))
+        return found
+
+    def _encode(self, texts: Sequence[str]) -> Any:
+        return self.encoder.encode([prepare(text) for text in texts])
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The same heads over the encoder as it comes, and tuned."""
+
+    frozen: Trained
+    tuned: Trained
+    minutes: float
+    sentences: int
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where tuning starts, that as an encoder, and a folder for what is made."""
+
+    checkpoint: Checkpoint
+    frozen: Encoder
+    folder: Path
+
+    @classmethod
+    def of(cls, encoder: str | None, folder: Path) -> "Bench":
+        """Start from an encoder, the packaged one if none is named."""
+        checkpoint = find_checkpoint(encoder)
+        return cls(checkpoint, Encoder(prepare_encoder(checkpoint, folder / "cache"), remember=20_000), folder)
+
+
+def train(examples: Sequence[Example], intents: Sequence[tuple[str, str]], bench: Bench) -> Pair:
+    """Train both."""
+    from bot.learning.finetune.lessons import lesson_of
+    from bot.learning.finetune.training import Recipe
+    from bot.learning.finetune.tuning import tune_encoder
+
+    lesson = lesson_of(examples, intents)
+    began = time.perf_counter()
+    with shown(Reporter(None)) as progress:
+        tuned = tune_encoder(bench.checkpoint, lesson, bench.folder, Recipe(), progress)
+    minutes = (time.perf_counter() - began) / 60
+    encoder = Encoder(prepare_encoder(find_checkpoint(str(tuned)), bench.folder / "cache"))
+    frozen, after = (Trained(each, examples, intents) for each in (bench.frozen, encoder))
+    return Pair(frozen, after, minutes, len(lesson.texts))
+
+
+def splits(rows: Sequence[Row], count: int) -> Iterator[tuple[list[Row], list[Row]]]:
+    """Give the parts to train and to test on, labels spread over both alike."""
+    made = StratifiedShuffleSplit(count, test_size=HELD_BACK, random_state=0)
+    for training, test in made.split(np.zeros(len(rows)), [row.label for row in rows]):
+        yield [rows[place] for place in training], [rows[place] for place in test]
+
+
+def train_on(rows: Sequence[Row], bench: Bench) -> Pair:
+    """Train on the rows of a file."""
+    kind = kind_of(rows)
+    if kind == "intent":
+        return train([], [(row.text, row.label) for row in rows], bench)
+    return train(as_examples(rows, kind), [], bench)
+
+
+def shipped(bench: Bench) -> Pair:
+    """Train on the shipped sentences, of all heads."""
+    from bot.rasa_runtime import intent_examples
+
+    return train(read_examples(SENTENCES), intent_examples(Path("domain.yml"), Path("nlu_data")), bench)
+
+
+def compare(pairs: Sequence[tuple[Pair, Sequence[Row]]], what: str, addressed: bool | None = None) -> list[Figure]:
+    """Return the figures of both encoders, the mean over all pairs; `addressed` chooses the bar, None none."""
+    tuned = [pair.tuned.measure(rows) for pair, rows in pairs]
+    frozen = [pair.frozen.measure(rows) for pair, rows in pairs]
+    figures = []
+    for name in tuned[0]:
+        if name == "n":
+            continue
+        before, after = (mean(each[name] for each in measured) for measured in (frozen, tuned))
+        bar = None if addressed is None or name not in BARS else BARS[name][addressed]
+        figures.append(Figure(f"{what}: {name}, frozen", before, digits=_digits(name)))
+        figures.append(Figure(f"{what}: {name}, tuned", after, bar=bar, at_least=True, digits=_digits(name)))
+    return figures
+
+
+def measure(arguments: argparse.Namespace, bench: Bench) -> tuple[list[Figure], list[Pair]]:
+    """Train and measure what the command line asks for."""
+    tests = [(file.stem, read(file)) for file in arguments.test]
+    if tests:
+        pair = train_on(read(arguments.train), bench) if arguments.train else shipped(bench)
+        figures = []
+        for name, rows in tests:
+            figures += compare([(pair, rows)], name)
+            addressed = [row for row in rows if row.addressed]
+            if len(addressed) < len(rows):
+                figures += compare([(pair, addressed)], f"{name}, addressed")
+        return figures, [pair]
+    rows = read(arguments.train)
+    parts = {"all rows": rows, "addressed": [row for row in rows if row.addressed]}
+    figures, pairs = [], []
+    for what, part in parts.items():
+        if what == "addressed" and len(part) == len(rows):
+            continue
+        found = [(train_on(training, bench), test) for training, test in splits(part, arguments.splits)]
+        pairs += [pair for pair, _ in found]
+        figures += compare(found, what, what == "addressed" if kind_of(rows) == "complaint" else None)
+    return figures, pairs
+
+
+def _digits(name: str) -> int:
+    return 3 if name in ("auc", "ece") else 1
+
+
+def main() -> None:
+    """Measure and compare."""
+    arguments = parser("What tuning the encoder adds to the heads.")
+    arguments.add_argument("--train", type=Path, metavar="CSV", help="train on it; without, on the shipped sentences")
+    arguments.add_argument("--test", type=Path, nargs="+", default=[], metavar="CSV", help="test on these")
+    arguments.add_argument("--encoder", help="start from this folder, or name on the hub, not from the packaged one")
+    arguments.add_argument("--splits", type=int, default=3, help="without --test: times that a fifth is held back")
+    chosen = arguments.parse_args()
+    if not chosen.train and not chosen.test:
+        arguments.error("say what to train on, or what to test on")
+    if lacking := finetune.lacking():
+        sys.exit(f"bench.finetune: {lacking}")
+    with tempfile.TemporaryDirectory() as folder:
+        figures, pairs = measure(chosen, Bench.of(chosen.encoder, Path(folder)))
+    for_3000 = mean(pair.minutes / pair.sentences for pair in pairs) * 3000
+    figures.append(Figure("tuning with 3,000 such sentences", for_3000, "min", MOST_MINUTES))
+    load = os.getloadavg()[0]
+    finish(f"Tuned encoder (load of the machine {load:.1f} on {os.cpu_count()} cores)", figures, chosen.json)
+
+
+if __name__ == "__main__":
+    main()
