@@ -4,10 +4,29 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from typing import Protocol, TypeVar
+
+from bot.learning.problems import Place
 
 _APOSTROPHES = str.maketrans("", "", "'’‘`")
 # Words, and every sign that carries meaning of its own, such as an emoji: a thumb up isn't a thumb down.
 _TOKEN = re.compile(r"\w+|[^\w\s!-/:-@\[-`{-~£€…–—“”]")
+
+
+class Sentence(Protocol):
+    """Something that is said at a place."""
+
+    @property
+    def text(self) -> str:
+        """What is said."""
+
+    @property
+    def place(self) -> Place:
+        """Where."""
+
+
+One = TypeVar("One", bound=Sentence)
+Other = TypeVar("Other", bound=Sentence)
 
 
 def tokens(text: str) -> frozenset[str]:
@@ -53,3 +72,14 @@ def alike(sentences: Sequence[str], others: Sequence[str] | None = None, *, leas
         for place in sorted(candidates):
             if jaccard(words, known[place]) >= least - 1e-9:
                 yield sentences[index], (sentences if others is None else others)[place]
+
+
+def near(sentences: Sequence[One], others: Sequence[Other], *, least: float) -> Iterator[tuple[One, Other]]:
+    """Yield the pairs of sentences and others, at different places, that are `alike`."""
+    asked, known = defaultdict(list), defaultdict(list)
+    for sentence in sentences:
+        asked[sentence.text].append(sentence)
+    for other in others:
+        known[other.text].append(other)
+    for text, like in alike(list(asked), list(known), least=least):
+        yield from ((one, other) for one in asked[text] for other in known[like] if one.place != other.place)

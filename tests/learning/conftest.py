@@ -1,0 +1,33 @@
+"""A copy of the training data that a test may change."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.running import ROOT, frontdesk_here
+
+
+@pytest.fixture
+def nlu_data(tmp_path: Path) -> Path:
+    """A folder of its own like `nlu_data`."""
+    return Path(shutil.copytree(ROOT / "nlu_data", tmp_path / "nlu_data"))
+
+
+@pytest.fixture
+def review(tmp_path: Path, nlu_data: Path) -> Callable:
+    """Imports a text as an edited review into the copy."""
+
+    def run(text: str):
+        file = tmp_path / "review.yml"
+        file.write_text("review: 1\n" + text, encoding="utf-8")
+        return frontdesk_here("review", "import", str(file), FRONTDESK_ASSISTANT__DATA=str(nlu_data))
+
+    return run
+
+
+@pytest.fixture
+def files(nlu_data: Path) -> Callable:
+    """Reads all files of the copy."""
+    return lambda: {file.relative_to(nlu_data).as_posix(): file.read_text() for file in nlu_data.rglob("*.yml")}
