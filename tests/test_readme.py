@@ -4,9 +4,9 @@ import shlex
 from tests.running import ROOT, frontdesk_here
 
 PAGES = ("README.md", "docs/operations.md", "docs/learning.md")
-SHOWN_ELSEWHERE = ("up", "train", "rasa", "worker", "sender", "web", "config", "triage")
+SHOWN_ELSEWHERE = ("up", "train", "rasa", "worker", "sender", "web", "config", "triage", "review")
 """Run by tests/cli: `up` by the installation fixture, `train` by the models fixture, the rest by test_commands.py; and
-by tests/triage."""
+by tests/triage and tests/learning."""
 
 
 def blocks(page: str) -> list[str]:
