@@ -14,7 +14,7 @@ class Right(StrEnum):
     """Something that a role may do."""
 
     READ = "read"
-    """See the queue, conversations and transcripts."""
+    """See the queue, conversations and transcripts; triage texts through the API."""
     SERVE = "serve"
     """Claim, reply, note, resolve, return, take over."""
     MEASURE = "measure"

@@ -27,11 +27,14 @@ from bot.cli import process
 from bot.cli.api_page import api_page
 from bot.cli.http import BodyLimit, SecurityHeaders, add_error_table
 from bot.cli.installation import address_of, database_url, listen, place_of, redis_url
+from bot.cli.models import live_model
 from bot.conversation.connect import connect
 from bot.conversation.errors import Unavailable
 from bot.conversation.log import Log
 from bot.gateway import Gateway
 from bot.settings import Settings
+from bot.triage.api import create_router as create_triage_router
+from bot.triage.service import TriageService
 from handoff.accounts import Accounts
 from handoff.api import create_guard
 from handoff.api import create_router as create_desk_router
@@ -73,6 +76,7 @@ class Web:
         self.auth = Auth(self.database, settings.desk)
         self.desk = Desk(self.log, self.database, settings)
         self.projector = Projector(self.log, self.database)
+        self.triage = TriageService(lambda: live_model(settings))
         token = settings.telegram.token
         self.telegram = TelegramReceiver(token, settings, self.gateway, self.log) if token else None
         self.app = FastAPI(
@@ -90,6 +94,7 @@ class Web:
         if self.telegram:
             app.include_router(self.telegram.create_router())
         app.include_router(create_desk_router(self.desk, self.auth, self.accounts, rate.take))
+        app.include_router(create_triage_router(self.triage, create_guard(self.auth, Right.READ, rate.take)))
         figures = Figures(self.database, settings.hours, settings.conversation.idle_s)
         measuring = create_guard(self.auth, Right.MEASURE, rate.take)
         app.include_router(
@@ -127,6 +132,7 @@ class Web:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self.triage.close()
             await self.database.close()
             await self.redis.aclose()
 

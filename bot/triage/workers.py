@@ -52,8 +52,10 @@ class Workers:
         """
         return self._threads.submit(self._ask, texts, today)
 
-    def close(self) -> None:
-        """End all processes, whatever they are doing."""
+    def close(self, *, finish: bool = False) -> None:
+        """End all processes, whatever they are doing; with `finish`, after all that was submitted."""
+        if finish:
+            self._threads.shutdown()
         for process, _ in self._workers:
             process.terminate()
         self._threads.shutdown(cancel_futures=True)

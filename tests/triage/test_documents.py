@@ -2,10 +2,13 @@
 
 import re
 
+from bot.channels.text import MAX_CHARS as LONGEST
 from bot.nlu.text import MAX_CHARS
+from bot.triage.api import MAX_TEXTS
 from bot.triage.checkpoint import SUFFIX
 from bot.triage.job import BATCH
 from bot.triage.output import FIELDS, OWN
+from bot.triage.service import IDLE_S, MOST_WAITING, PATIENCE_S
 from tests.running import ROOT
 
 PAGE = (ROOT / "docs" / "triage.md").read_text(encoding="utf-8")
@@ -20,3 +23,8 @@ def test_the_numbers_are_the_ones_in_the_code():
     assert f"every batch of {BATCH} rows" in PAGE
     assert f"the first {MAX_CHARS:,} characters" in PAGE
     assert f"`OUT{SUFFIX}`" in PAGE
+    assert f"takes 1 to {MAX_TEXTS} texts" in PAGE
+    assert f"more than {LONGEST:,} characters" in PAGE
+    assert (MOST_WAITING, PATIENCE_S, IDLE_S) == (8, 30, 600)
+    assert "eight requests wait already, it took more than 30 seconds" in PAGE
+    assert "ends after ten minutes without one" in PAGE.replace("\n", " ")
