@@ -24,7 +24,10 @@ REFUSED = frozenset({"sentry_sdk", "structlog_sentry"})
 SILENCED = {"rasa.telemetry": ("initialize_error_reporting", "initialize_telemetry", "_send_event")}
 """Functions that would report to a third party, by module."""
 
-REPLACED = {"rasa.engine.runner.dask": ("DaskGraphRunner", "bot.rasa_runner", "InOrderRunner")}
+REPLACED = {
+    "rasa.core.policies.rule_policy": ("RulePolicy", "bot.rasa_rules", "RulePolicy"),
+    "rasa.engine.runner.dask": ("DaskGraphRunner", "bot.rasa_runner", "InOrderRunner"),
+}
 """Classes that Frontdesk has its own of: Rasa's module and name, then ours."""
 
 REPLACED_PACKAGES = frozenset({"dask"})

@@ -1,6 +1,7 @@
 """Run Rasa's graph: every node after those that it needs, one after the other, in a plan that is made once.
 
 Rasa's own runner hands each run to Dask, which plans it anew and passes each node through a queue and a future.
+`bot.rasa_imports` puts this one in its place when Rasa is imported.
 """
 
 from __future__ import annotations
@@ -8,14 +9,10 @@ from __future__ import annotations
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from bot.rasa_runtime import prepare
-
-prepare()
-
-from rasa.engine.exceptions import GraphRunError  # noqa: E402
-from rasa.engine.graph import ExecutionContext, GraphNode, GraphNodeHook, GraphSchema  # noqa: E402
-from rasa.engine.runner.interface import GraphRunner  # noqa: E402
-from rasa.engine.storage.storage import ModelStorage  # noqa: E402
+from rasa.engine.exceptions import GraphRunError
+from rasa.engine.graph import ExecutionContext, GraphNode, GraphNodeHook, GraphSchema
+from rasa.engine.runner.interface import GraphRunner
+from rasa.engine.storage.storage import ModelStorage
 
 
 class InOrderRunner(GraphRunner):

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from bot.rasa_runner import InOrderRunner
 from bot.rasa_runtime import prepare
 
 prepare()
@@ -13,6 +12,8 @@ prepare()
 from rasa.engine.exceptions import GraphRunError  # noqa: E402
 from rasa.engine.graph import ExecutionContext, GraphComponent, GraphNodeHook, GraphSchema, SchemaNode  # noqa: E402
 from rasa.engine.storage.local_model_storage import LocalModelStorage  # noqa: E402
+
+from bot.rasa_runner import InOrderRunner  # noqa: E402
 
 ran: list[str] = []
 
