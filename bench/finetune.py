@@ -40,6 +40,7 @@ BARS = {"macro_f1": (88.0, 83.0), "auc": (0.955, 0.92)}
 MOST_MINUTES = 15.0
 """For 3,000 sentences on 2 cores."""
 HELD_BACK = 0.2
+ADDRESSED = "addressed"
 
 COMPLAINTS = {"complaint", "not_complaint"}
 SENTIMENTS = {"negative", "neutral", "positive"}
@@ -122,32 +123,49 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """The same heads over the encoder as it comes, and tuned."""
+class Run:
+    """The same heads over several encoders, the tuned one last; `minutes` is what tuning took."""
 
-    frozen: Trained
-    tuned: Trained
+    trained: dict[str, Trained]
     minutes: float
     sentences: int
+
+    def measure(self, rows: Sequence[Row], what: str) -> "Measured":
+        """Return the figures of each encoder for rows, and tell them: a bench takes long."""
+        found = {name: each.measure(rows) for name, each in self.trained.items()}
+        for name, figures in found.items():
+            told = ", ".join(f"{figure} {value:.{_digits(figure)}f}" for figure, value in figures.items())
+            print(f"{what}, {name}: {told}", file=sys.stderr, flush=True)
+        return found
+
+
+Measured = dict[str, dict[str, float]]
+"""Figures by encoder and name."""
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Where tuning starts, that as an encoder, and a folder for what is made."""
+    """Where tuning starts, the encoders that it is compared with, and a folder for what is made."""
 
     checkpoint: Checkpoint
-    frozen: Encoder
+    untuned: dict[str, Encoder]
     folder: Path
 
     @classmethod
     def of(cls, encoder: str | None, folder: Path) -> "Bench":
         """Start from an encoder, the packaged one if none is named."""
-        checkpoint = find_checkpoint(encoder)
-        return cls(checkpoint, Encoder(prepare_encoder(checkpoint, folder / "cache"), remember=20_000), folder)
+        checkpoints = {"packaged": find_checkpoint()}
+        if encoder:
+            checkpoints["as it starts"] = find_checkpoint(encoder)
+        untuned = {
+            name: Encoder(prepare_encoder(checkpoint, folder / "cache"), remember=20_000)
+            for name, checkpoint in checkpoints.items()
+        }
+        return cls(list(checkpoints.values())[-1], untuned, folder)
 
 
-def train(examples: Sequence[Example], intents: Sequence[tuple[str, str]], bench: Bench) -> Pair:
-    """Train both."""
+def train(examples: Sequence[Example], intents: Sequence[tuple[str, str]], bench: Bench) -> Run:
+    """Tune, and train heads over each encoder."""
     from bot.learning.finetune.lessons import lesson_of
     from bot.learning.finetune.training import Recipe
     from bot.learning.finetune.tuning import tune_encoder
@@ -157,9 +175,9 @@ def train(examples: Sequence[Example], intents: Sequence[tuple[str, str]], bench
     with shown(Reporter(None)) as progress:
         tuned = tune_encoder(bench.checkpoint, lesson, bench.folder, Recipe(), progress)
     minutes = (time.perf_counter() - began) / 60
-    encoder = Encoder(prepare_encoder(find_checkpoint(str(tuned)), bench.folder / "cache"))
-    frozen, after = (Trained(each, examples, intents) for each in (bench.frozen, encoder))
-    return Pair(frozen, after, minutes, len(lesson.texts))
+    encoders = {**bench.untuned, "tuned": Encoder(prepare_encoder(find_checkpoint(str(tuned)), bench.folder / "cache"))}
+    trained = {name: Trained(encoder, examples, intents) for name, encoder in encoders.items()}
+    return Run(trained, minutes, len(lesson.texts))
 
 
 def splits(rows: Sequence[Row], count: int) -> Iterator[tuple[list[Row], list[Row]]]:
@@ -169,7 +187,7 @@ def splits(rows: Sequence[Row], count: int) -> Iterator[tuple[list[Row], list[Ro
         yield [rows[place] for place in training], [rows[place] for place in test]
 
 
-def train_on(rows: Sequence[Row], bench: Bench) -> Pair:
+def train_on(rows: Sequence[Row], bench: Bench) -> Run:
     """Train on the rows of a file."""
     kind = kind_of(rows)
     if kind == "intent":
@@ -177,50 +195,47 @@ def train_on(rows: Sequence[Row], bench: Bench) -> Pair:
     return train(as_examples(rows, kind), [], bench)
 
 
-def shipped(bench: Bench) -> Pair:
+def shipped(bench: Bench) -> Run:
     """Train on the shipped sentences, of all heads."""
     from bot.rasa_runtime import intent_examples
 
     return train(read_examples(SENTENCES), intent_examples(Path("domain.yml"), Path("nlu_data")), bench)
 
 
-def compare(pairs: Sequence[tuple[Pair, Sequence[Row]]], what: str, addressed: bool | None = None) -> list[Figure]:
-    """Return the figures of both encoders, the mean over all pairs; `addressed` chooses the bar, None none."""
-    tuned = [pair.tuned.measure(rows) for pair, rows in pairs]
-    frozen = [pair.frozen.measure(rows) for pair, rows in pairs]
+def compare(found: Sequence[Measured], what: str, addressed: bool | None = None) -> list[Figure]:
+    """Return the figures of each encoder, the mean over all splits; `addressed` chooses the bar, None none."""
     figures = []
-    for name in tuned[0]:
-        if name == "n":
-            continue
-        before, after = (mean(each[name] for each in measured) for measured in (frozen, tuned))
-        bar = None if addressed is None or name not in BARS else BARS[name][addressed]
-        figures.append(Figure(f"{what}: {name}, frozen", before, digits=_digits(name)))
-        figures.append(Figure(f"{what}: {name}, tuned", after, bar=bar, at_least=True, digits=_digits(name)))
+    for name in ("accuracy", "macro_f1", "macro_recall", "auc", "ece"):
+        for encoder, measured in found[0].items():
+            if name in measured:
+                bar = BARS[name][addressed] if encoder == "tuned" and name in BARS and addressed is not None else None
+                value = mean(each[encoder][name] for each in found)
+                figures.append(Figure(f"{what}: {name}, {encoder}", value, "", bar, True, _digits(name)))
     return figures
 
 
-def measure(arguments: argparse.Namespace, bench: Bench) -> tuple[list[Figure], list[Pair]]:
+def measure(arguments: argparse.Namespace, bench: Bench) -> tuple[list[Figure], list[Run]]:
     """Train and measure what the command line asks for."""
-    tests = [(file.stem, read(file)) for file in arguments.test]
-    if tests:
-        pair = train_on(read(arguments.train), bench) if arguments.train else shipped(bench)
-        figures = []
-        for name, rows in tests:
-            figures += compare([(pair, rows)], name)
-            addressed = [row for row in rows if row.addressed]
-            if len(addressed) < len(rows):
-                figures += compare([(pair, addressed)], f"{name}, addressed")
-        return figures, [pair]
-    rows = read(arguments.train)
-    parts = {"all rows": rows, "addressed": [row for row in rows if row.addressed]}
-    figures, pairs = [], []
-    for what, part in parts.items():
-        if what == "addressed" and len(part) == len(rows):
-            continue
-        found = [(train_on(training, bench), test) for training, test in splits(part, arguments.splits)]
-        pairs += [pair for pair, _ in found]
-        figures += compare(found, what, what == "addressed" if kind_of(rows) == "complaint" else None)
-    return figures, pairs
+    figures, runs = [], []
+    if arguments.test:
+        runs = [train_on(read(arguments.train), bench) if arguments.train else shipped(bench)]
+        for file in arguments.test:
+            for what, part in parts_of(read(file)):
+                figures += compare([runs[0].measure(part, f"{file.stem}, {what}")], f"{file.stem}, {what}")
+        return figures, runs
+    for what, part in parts_of(read(arguments.train)):
+        found = []
+        for training, test in splits(part, arguments.splits):
+            runs.append(train_on(training, bench))
+            found.append(runs[-1].measure(test, what))
+        figures += compare(found, what, what == ADDRESSED if kind_of(part) == "complaint" else None)
+    return figures, runs
+
+
+def parts_of(rows: Sequence[Row]) -> list[tuple[str, Sequence[Row]]]:
+    """Return all rows and, if those are fewer, the ones that are addressed to a company."""
+    addressed = [row for row in rows if row.addressed]
+    return [("all rows", rows)] + ([(ADDRESSED, addressed)] if len(addressed) < len(rows) else [])
 
 
 def _digits(name: str) -> int:
@@ -240,8 +255,8 @@ def main() -> None:
     if lacking := finetune.lacking():
         sys.exit(f"bench.finetune: {lacking}")
     with tempfile.TemporaryDirectory() as folder:
-        figures, pairs = measure(chosen, Bench.of(chosen.encoder, Path(folder)))
-    for_3000 = mean(pair.minutes / pair.sentences for pair in pairs) * 3000
+        figures, runs = measure(chosen, Bench.of(chosen.encoder, Path(folder)))
+    for_3000 = mean(run.minutes / run.sentences for run in runs) * 3000
     figures.append(Figure("tuning with 3,000 such sentences", for_3000, "min", MOST_MINUTES))
     load = os.getloadavg()[0]
     finish(f"Tuned encoder (load of the machine {load:.1f} on {os.cpu_count()} cores)", figures, chosen.json)

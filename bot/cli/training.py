@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from bot import logs
-from bot.cli.fine_tuning import tuned_config
+from bot.cli.fine_tuning import ENCODERS, tuned_config
 from bot.cli.models import check_files
 from bot.cli.process import Reporter
 from bot.conversation.errors import BadInput
@@ -47,6 +47,6 @@ def main(settings: Settings, ready_fd: int | None = None, candidate: bool = Fals
 
 def _remove_leftovers(models: Path) -> None:
     # A training that was stopped leaves its folder behind.
-    for folder in models.glob(".training-*"):
+    for folder in (*models.glob(".training-*"), *models.glob(f"{ENCODERS}/.tuning-*")):
         if time.time() - folder.stat().st_mtime > LEFTOVER_S:
             shutil.rmtree(folder, ignore_errors=True)
