@@ -29,6 +29,8 @@ from bot.triage.workers import Workers
 
 STANDARD = "-"
 COLUMN = "text"
+_FIXED = {"source": "FILE", "column": "--column", "kind": "--format", "encoding": "--encoding"}
+"""What must be given again when a job goes on, and how it is given."""
 
 
 def main(
@@ -62,7 +64,7 @@ def main(
             job = _same(job, earlier[0], cast(Path, out))
         rows = _rows(file, found, column, encoding)
         progress = earlier[1] if earlier else Progress()
-        shown = _Shown(file, source, progress)
+        shown = _Shown(file, source, progress, in_the_way=out is None and sys.stdout.isatty())
         with shown, contextlib.closing(Workers(job.model, count)) as workers:
             output = output_of(form, rows.columns)
             day = date.fromisoformat(job.today)
@@ -116,11 +118,11 @@ def _model(settings: Settings, earlier: Job | None) -> Path:
 
 
 def _same(job: Job, earlier: Job, out: Path) -> Job:
-    for name in ("source", "column", "kind", "encoding"):
+    for name, option in _FIXED.items():
         was, now = getattr(earlier, name), getattr(job, name)
         if was != now:
             begin = f"to begin again, remove it and {checkpoint_of(out).name}"
-            raise BadInput(f"{out} was begun with {name} {was}, not {now}: give the same to go on; {begin}")
+            raise BadInput(f"{out} was begun with {option} {was}, not {now}: give the same to go on; {begin}")
     return earlier
 
 
@@ -146,7 +148,7 @@ class _Standard:
 class _Shown:
     """What is told on standard error: bad rows, the end and, on a terminal, how far it is."""
 
-    def __init__(self, file: BinaryIO, source: str, progress: Progress) -> None:
+    def __init__(self, file: BinaryIO, source: str, progress: Progress, in_the_way: bool) -> None:
         self.last = progress
         self._resumed = progress.rows
         self._file = file
@@ -159,7 +161,7 @@ class _Shown:
             TextColumn("{task.fields[rows]} rows, {task.fields[speed]}/s"),
             TimeRemainingColumn(),
             console=self._console,
-            disable=not self._console.is_terminal or sys.stdout.isatty(),
+            disable=in_the_way or not self._console.is_terminal,
         )
         total = os.fstat(file.fileno()).st_size if regular else None
         self._task = self._bar.add_task("", total=total, rows=f"{progress.rows:,}", speed="-")

@@ -1,8 +1,10 @@
 """Files in, files out, with the shipped assistant: nothing lost, nothing twice, whoever is killed."""
 
+import contextlib
 import csv
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -106,7 +108,7 @@ def test_a_killed_job_goes_on_and_loses_and_repeats_nothing(tmp_path, triage, mo
 
 def test_ctrl_c_says_how_to_go_on_and_another_file_is_refused(tmp_path, triage, models):
     source, out = tmp_path / "in.csv", tmp_path / "out.csv"
-    source.write_text(messages(900))
+    source.write_text(messages(8000))
     process = subprocess.Popen(
         [sys.executable, "-m", "bot.cli", "triage", str(source), "--out", str(out)],
         cwd=ROOT,
@@ -125,8 +127,8 @@ def test_ctrl_c_says_how_to_go_on_and_another_file_is_refused(tmp_path, triage, 
 
     other = triage(source, "--out", out, "--column", "id")
     assert other.returncode == 1
-    assert "was begun with column text, not id" in other.stderr
-    source.write_text(messages(900).replace("Bye", "Cheers"))
+    assert "was begun with --column text, not id" in other.stderr
+    source.write_text(messages(8000).replace("Bye", "Cheers"))
     changed = triage(source, "--out", out)
     assert changed.returncode == 1
     assert "are not those that were read before" in changed.stderr
@@ -139,6 +141,28 @@ def wait_for_rows(process: subprocess.Popen, out: Path) -> None:
         assert process.poll() is None, "it ended before it was interrupted"
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_a_terminal_shows_how_far_it_is_and_bad_rows_beside_it(tmp_path, models):
+    source, out = tmp_path / "in.csv", tmp_path / "out.jsonl"
+    source.write_text(messages(100) + "101,\n")
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bot.cli", "triage", str(source), "--out", str(out), "--processes", "1"],
+        cwd=ROOT,
+        env=environment(FRONTDESK_ASSISTANT__MODELS=str(models), TERM="xterm", COLUMNS="100"),
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    told = b""
+    with contextlib.suppress(OSError):  # the terminal's end
+        while piece := os.read(ours, 4096):
+            told += piece
+    os.close(ours)
+    assert process.wait(30) == 0
+    for part in (b"100%", b"101 rows", b"row 101: the text is empty; skipped", b"100 rows triaged, 1 skipped"):
+        assert part in told
 
 
 def test_an_output_of_another_making_is_left_alone(tmp_path, triage):
