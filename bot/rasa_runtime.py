@@ -44,7 +44,6 @@ OLD_STYLE: tuple[tuple[type[Warning], str], ...] = (
     (DeprecationWarning, "Use of .. or absolute path in a resource path is not allowed"),
     (DeprecationWarning, r"The ``declarative_base\(\)`` function"),
     (DeprecationWarning, r"datetime\.datetime\.utc(now|fromtimestamp)\(\) is deprecated"),
-    (DeprecationWarning, r"Type google\._upb\..* uses PyType_Spec with a metaclass"),
     (DeprecationWarning, "Python 3.14 will, by default, filter extracted tar archives"),
     (DeprecationWarning, r"the load_module\(\) method is deprecated"),
     (UserWarning, "Slot auto-fill has been removed in 3.0"),
