@@ -8,12 +8,13 @@ from datetime import datetime
 from sqlalchemy import delete, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.conversation.errors import BadInput, Conflict, NotFound
+from bot.conversation.errors import BadInput, Conflict, Forbidden, NotFound
 from bot.conversation.events import utc_now
 from bot.conversation.ids import AgentId, new_id
+from bot.conversation.ownership import Agent
 from handoff.credentials import TOKEN_PREFIX, Passwords, digest, new_token, one_time_password
 from handoff.database import Database
-from handoff.roles import Caller
+from handoff.roles import RIGHTS, Caller, Right
 from handoff.tables import ApiTokenRow, AuditRow, PresenceRow, Role, SessionRow, UserRow
 from handoff.views import View
 
@@ -146,6 +147,25 @@ class Accounts:
         if not row.active:
             raise NotFound(f"there is no active user {user}")
         return caller_of(row)
+
+    async def servers(self) -> list[Agent]:
+        """Return the active users who may serve customers, by the name that customers see."""
+        serving = [role for role, rights in RIGHTS.items() if Right.SERVE in rights]
+        query = select(UserRow).where(UserRow.active, UserRow.role.in_(serving)).order_by(UserRow.display_name)
+        async with self._database.session() as session:
+            return [caller_of(row).agent for row in await session.scalars(query)]
+
+    async def server(self, user: str) -> Agent:
+        """Return an active user who may serve customers, by sign-in name or id.
+
+        Raises:
+            NotFound: there is no such user.
+            Forbidden: the role has no right to it.
+        """
+        found = await self.find(user)
+        if Right.SERVE not in RIGHTS[found.role]:  # a user who has never signed in may be given work, too
+            raise Forbidden(f"{found.name} has no right to {Right.SERVE}")
+        return found.agent
 
     async def set_role(self, user: str, role: Role, actor: str = OPERATOR) -> None:
         """Change what a user may do, from the next request on.

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 
-from bot.conversation.errors import Forbidden, NotSignedIn
+from bot.conversation.errors import NotSignedIn
 from bot.conversation.events import Outcome, Priority, Reason
 from bot.conversation.ids import AgentId, ConversationId, TicketId
 from bot.conversation.ownership import Agent
@@ -17,7 +17,7 @@ from handoff.auth import Auth
 from handoff.desk import MESSAGES, Desk
 from handoff.lists import MAX_LIMIT, OPEN, ConversationFilters, TicketFilters
 from handoff.moves import MAX_MESSAGE_ID_CHARS
-from handoff.roles import RIGHTS, Caller, Right
+from handoff.roles import Caller, Right
 from handoff.tables import TicketState
 from handoff.views import ConversationSummary, ConversationView, MessageView, NoteView, Page, TicketView
 
@@ -71,6 +71,13 @@ class Noting(_Body):
     """An internal note."""
 
     text: str = Field(examples=["Called the depot: the parcel was scanned this morning."])
+
+
+class Assigning(_Body):
+    """Who has the ticket from now on."""
+
+    to: str = Field(description="sign-in name or id of a user who may serve customers", examples=["ben"])
+    note: str = Field("", description="an internal note for them", examples=["Speaks French, and knows the depot."])
 
 
 class Resolving(_Body):
@@ -132,12 +139,10 @@ def create_router(desk: Desk, auth: Auth, accounts: Accounts, admit: Admit | Non
         if body is None or body.agent is None:
             return caller.agent
         caller.require(Right.SUPERVISE)
-        user = await accounts.find(body.agent)
-        if Right.SERVE not in RIGHTS[user.role]:  # a user who has never signed in may be acted for
-            raise Forbidden(f"{user.name} has no right to {Right.SERVE}")
-        return user.agent
+        return await accounts.server(body.agent)
 
     _add_ticket_routes(router, desk, reader, server, acting)
+    _add_assignment(router, desk, accounts, server, acting)
     _add_conversation_routes(router, desk, reader, server, acting)
     return router
 
@@ -201,6 +206,15 @@ def _add_ticket_routes(router: APIRouter, desk: Desk, reader: Any, server: Any, 
     async def return_to_bot(caller: server, ticket: TicketId, body: Acting | None = None) -> TicketView:
         """Give the conversation back to the bot without closing the episode."""
         return await desk.return_to_bot(await desk.conversation_of(ticket), await acting(caller, body), ticket)
+
+
+def _add_assignment(router: APIRouter, desk: Desk, accounts: Accounts, server: Any, acting: Any) -> None:
+    @router.post("/tickets/{ticket}/assign", tags=["tickets"], responses=_errors(404, 409, 422))
+    async def assign_ticket(caller: server, ticket: TicketId, body: Assigning) -> TicketView:
+        """Give a ticket to another agent: one's own, or as a supervisor any open one."""
+        conversation = await desk.conversation_of(ticket)
+        by, to = await acting(caller, body), await accounts.server(body.to)
+        return await desk.assign(conversation, by, to, body.note, ticket, anybodys=caller.may(Right.SUPERVISE))
 
 
 def _add_conversation_routes(router: APIRouter, desk: Desk, reader: Any, server: Any, acting: Any) -> None:

@@ -36,8 +36,8 @@ def engine_url(url: str, timeout_s: float) -> URL:
     )
 
 
-def migrate(url: str) -> None:
-    """Bring the tables up to the newest revision; processes that start together wait for each other.
+def migrate(url: str, revision: str = "head") -> None:
+    """Bring the tables up to a revision, the newest; processes that start together wait for each other.
 
     Raises:
         Unavailable: PostgreSQL does not answer.
@@ -46,7 +46,7 @@ def migrate(url: str) -> None:
     try:
         with engine.begin() as connection:
             connection.execute(text(_LOCK))
-            command.upgrade(_alembic(connection), "head")
+            command.upgrade(_alembic(connection), revision)
     except (OperationalError, InterfaceError) as error:
         raise Unavailable("PostgreSQL does not answer") from error
     finally:

@@ -140,6 +140,40 @@ class Desk:
 
         return await self._moved(await write(self.log, conversation, decide), agent)
 
+    async def assign(
+        self,
+        conversation: ConversationId,
+        by: Agent,
+        to: Agent,
+        note: str = "",
+        ticket: TicketId | None = None,
+        anybodys: bool = False,
+    ) -> TicketView:
+        """Give an open ticket to another agent, with a note for them.
+
+        Args:
+            conversation: whose ticket.
+            by: who gives it: the agent who has it, or a supervisor.
+            to: who has it from now on; the caller checks that they may serve.
+            note: for colleagues, may be empty.
+            ticket: if given, it must be the conversation's open one.
+            anybodys: `by` may give away what waits or what another agent has.
+
+        Raises:
+            Conflict: it is not `by`'s to give, or there is no open ticket.
+            BadInput: the note is too long.
+        """
+
+        def decide(state: State) -> Move:
+            _require(state, ticket)
+            now = self.now()
+            given = ownership.assign(state, to, by, now, anybodys)
+            if not given.events or not note.strip():
+                return given
+            return Move(given.state, given.events + ownership.note(given.state, by, note, now).events)
+
+        return await self._moved(await write(self.log, conversation, decide), by)
+
     async def take_over(self, conversation: ConversationId, agent: Agent) -> TicketView:
         """Take a conversation from the bot.
 

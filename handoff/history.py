@@ -20,6 +20,7 @@ from bot.conversation.events import (
     MessageDropped,
     MessageFailed,
     ReturnedToBot,
+    TicketAssigned,
     TicketClaimed,
     TicketResolved,
     load_event,
@@ -181,7 +182,7 @@ async def load(session: AsyncSession, items: Sequence[Item]) -> Projection:
     messages, edits = set(), set()
     for item in items:
         match item.event:
-            case HandoffRequested() | TicketClaimed() | TicketResolved() | ReturnedToBot() as event:
+            case HandoffRequested() | TicketClaimed() | TicketAssigned() | TicketResolved() | ReturnedToBot() as event:
                 tickets.add(event.ticket)
             case MessageDelivered() | MessageFailed() | MessageDropped() as event:
                 messages.add((item.conversation, event.message))

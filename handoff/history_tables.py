@@ -125,6 +125,8 @@ class ConversationRow(Table):
     last_author: Mapped[Author | None] = mapped_column(default=None)
     last_text: Mapped[str] = mapped_column(default="")
     """The beginning of the last message, for lists."""
+    customer_text: Mapped[str] = mapped_column(default="", server_default="")
+    """The beginning of the last thing that the customer said, for the queue."""
     unanswered_since: Mapped[datetime | None] = mapped_column(default=None)
     """When the customer said the first thing that nobody has answered yet."""
 

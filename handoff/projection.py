@@ -21,6 +21,7 @@ from bot.conversation.events import (
     NoteAdded,
     OwnerChanged,
     ReturnedToBot,
+    TicketAssigned,
     TicketClaimed,
     TicketResolved,
     TurnTaken,
@@ -94,7 +95,7 @@ class Projection:
                 self._requested(row, episode, event)
             case OwnerChanged():
                 self._owner_changed(row, event)
-            case TicketClaimed() | TicketResolved() | ReturnedToBot():
+            case TicketClaimed() | TicketAssigned() | TicketResolved() | ReturnedToBot():
                 self._ticket_moved(row, event)
             case NoteAdded():
                 self._noted(row, event)
@@ -143,6 +144,7 @@ class Projection:
         self._said(row, received_row(row, event))
         if not event.text and event.attachments:
             row.last_text = ", ".join(f"[{one.kind}]" for one in event.attachments)
+        row.customer_text = row.last_text
         row.customer_name = event.customer_name or row.customer_name
         row.unanswered_since = row.unanswered_since or event.at
         if episode:
@@ -210,16 +212,18 @@ class Projection:
     def _ticket(self, ticket: TicketId | None) -> TicketRow | None:
         return self.tickets.get(ticket) if ticket else None
 
-    def _ticket_moved(self, row: ConversationRow, event: TicketClaimed | TicketResolved | ReturnedToBot) -> None:
+    def _ticket_moved(
+        self, row: ConversationRow, event: TicketClaimed | TicketAssigned | TicketResolved | ReturnedToBot
+    ) -> None:
         ticket = self._ticket(event.ticket)
-        if isinstance(event, TicketClaimed):
+        if isinstance(event, TicketClaimed | TicketAssigned):
             row.owner_name = event.agent_name
         else:
             row.ticket = None
         if ticket is None:
             return
         match event:
-            case TicketClaimed():
+            case TicketClaimed() | TicketAssigned():
                 ticket.state = TicketState.ACTIVE
                 ticket.assignee, ticket.assignee_name = event.agent, event.agent_name
                 ticket.claimed_at = ticket.claimed_at or event.at

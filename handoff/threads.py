@@ -17,6 +17,7 @@ from bot.conversation.events import (
     HandoffOffered,
     HandoffRequested,
     ReturnedToBot,
+    TicketAssigned,
     TicketClaimed,
     TicketResolved,
 )
@@ -48,6 +49,7 @@ _MOMENTS = (
     "handoff_offered",
     "handoff_requested",
     "ticket_claimed",
+    "ticket_assigned",
     "ticket_resolved",
     "returned_to_bot",
 )
@@ -240,6 +242,8 @@ def moment_of(seq: int, event: Event) -> Moment | None:
             by, text = "", str(event.reason)
         case TicketClaimed():
             by, text = event.agent_name, ""
+        case TicketAssigned():
+            by, text = event.by_name, event.agent_name
         case TicketResolved():
             by, text = event.agent, str(event.outcome)
         case ReturnedToBot():

@@ -36,6 +36,7 @@ MOMENTS = {
     "handoff_offered": "the bot offered a person",
     "handoff_requested": "handed over to a person",
     "ticket_claimed": "an agent took the conversation",
+    "ticket_assigned": "given to another agent",
     "ticket_resolved": "the ticket was resolved",
     "returned_to_bot": "given back to the bot",
 }

@@ -56,6 +56,7 @@ class TicketView(View):
     outcome: Outcome | None
     comment: str
     last_text: str = Field(description="the beginning of the conversation's last message")
+    customer_text: str = Field(description="the beginning of the last thing that the customer said")
     last_message_at: datetime
     unanswered_since: datetime | None = Field(description="since when the customer has had no answer")
 
@@ -103,7 +104,7 @@ class Moment(View):
     at: datetime
     type: str
     by: str = Field(description="agent's name or id, `customer` or `idle`; empty where nobody did it")
-    text: str = Field(description="reason of a handoff, outcome of a ticket")
+    text: str = Field(description="reason of a handoff, outcome of a ticket, name of the agent to whom it was given")
 
 
 class Mood(View):

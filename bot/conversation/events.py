@@ -218,6 +218,17 @@ class TicketClaimed(_Event):
     agent_name: str
 
 
+class TicketAssigned(_Event):
+    """A ticket was given to an agent by another, or by a supervisor."""
+
+    type: Literal["ticket_assigned"] = "ticket_assigned"
+    ticket: TicketId
+    agent: AgentId
+    agent_name: str
+    by: AgentId
+    by_name: str
+
+
 class NoteAdded(_Event):
     """An internal note; never shown to the customer."""
 
@@ -260,6 +271,7 @@ Event = Annotated[
     | HandoffRequested
     | OwnerChanged
     | TicketClaimed
+    | TicketAssigned
     | NoteAdded
     | TicketResolved
     | ReturnedToBot,

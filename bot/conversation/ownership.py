@@ -19,6 +19,7 @@ from bot.conversation.events import (
     Priority,
     Reason,
     ReturnedToBot,
+    TicketAssigned,
     TicketClaimed,
     TicketResolved,
 )
@@ -89,6 +90,29 @@ def claim(state: State, agent: Agent, now: datetime) -> Move:
     new = _owned(state, agent_owner(agent.id), agent.name, now)
     claimed = TicketClaimed(at=now, episode=state.episode, ticket=state.ticket, agent=agent.id, agent_name=agent.name)
     return Move(new, (claimed, _changed(state, new, now)))
+
+
+def assign(state: State, to: Agent, by: Agent, now: datetime, anybodys: bool = False) -> Move:
+    """Give an open ticket to another agent; to the one who has it already changes nothing.
+
+    Args:
+        state: of the conversation.
+        to: who has it from now on.
+        by: who gives it away: the agent who has it, or anyone if it may be `anybodys`.
+        now: the present time.
+        anybodys: it may be one that waits, or another agent's.
+
+    Raises:
+        Conflict: it is not `by`'s to give, or there is no open ticket.
+    """
+    if state.owner == agent_owner(to.id):
+        return Move(state, ())
+    ticket = state.ticket if anybodys and state.ticket else _require(state, by)
+    new = _owned(state, agent_owner(to.id), to.name, now)
+    assigned = TicketAssigned(
+        at=now, episode=state.episode, ticket=ticket, agent=to.id, agent_name=to.name, by=by.id, by_name=by.name
+    )
+    return Move(new, (assigned, _changed(state, new, now)))
 
 
 def take_over(state: State, agent: Agent, now: datetime) -> Move:

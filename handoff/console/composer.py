@@ -8,12 +8,13 @@ from bot.conversation.state import BOT, QUEUE, agent_owner
 from handoff.console.icons import icon
 from handoff.console.layout import act, local
 from handoff.console.markup import tag
+from handoff.console.rows import who
 from handoff.views import ConversationView
 
 
 def box(conversation: ConversationView, me: AgentId, may_serve: bool) -> Markup:
     """Return the box; desk.js keeps the draft, sends it, and shows what is left of the length."""
-    name = conversation.customer_name or conversation.customer
+    name = who(conversation.customer_name, conversation.customer, conversation.channel)
     modes = tag(
         "div",
         local("mode", "Reply", kind="", data_mode="reply", aria_pressed="true"),

@@ -49,12 +49,13 @@ class ConversationPage:
             "note": self._note,
             "resolve": self._ask_outcome,
             "return": self._ask_return,
+            "assign": self._ask_colleague,
         }
         for name, handler in acts.items():
             visit.on(name, handler, Right.SERVE)
         visit.on("typing", self._typing, Right.SERVE, quiet=True)
         visit.on("earlier", self._earlier)
-        name = who(self.view.customer_name, self.view.customer)
+        name = who(self.view.customer_name, self.view.customer, self.view.channel)
         with frame(visit, "", name), ui.element("div").classes("conversation"):
             with ui.element("aside").classes("rail").props('aria-label="Queue"'):
                 self._rail_mine = html(kind="h2")
@@ -101,7 +102,8 @@ class ConversationPage:
             self._rail_waiting.set_content(Markup("Waiting ({})").format(len(waiting.items)))
             self._mine.show((one.id, mini_row(one, self.view.id)) for one in mine.items)
             self._waiting.show((one.id, mini_row(one, self.view.id)) for one in waiting.items)
-        self.visit.script("Desk.waiting", [one.id for one in waiting.items])
+        others = [one.id for one in mine.items if one.conversation != self.view.id]
+        self.visit.script("Desk.waiting", [one.id for one in waiting.items], others)
 
     # -- showing
 
@@ -110,17 +112,22 @@ class ConversationPage:
         return self.visit.may(Right.SERVE) and composer.has(self.view, self.visit.caller.id)
 
     @property
+    def _can_assign(self) -> bool:
+        return self._can_reply or (self.view.ticket is not None and self.visit.may(Right.SUPERVISE))
+
+    @property
     def _ticket(self) -> TicketId | None:
         return self.view.ticket
 
     def _show(self, view: ConversationView) -> None:
         self.view = view
         zone = self.visit.zone
-        self._head.set_content(thread_head.head(view, self.visit.may(Right.SERVE), self._can_reply, zone))
+        may_serve = self.visit.may(Right.SERVE)
+        self._head.set_content(thread_head.head(view, may_serve, self._can_reply, self._can_assign, zone))
         self._said.show(transcript.entries(view, self.visit.desk.now(), zone))
         earlier = tag("button", "Show earlier messages", type="button", class_="btn", data_act="earlier")
         self._tail.set_content(earlier if view.earlier is not None else NOTHING)
-        self._closed.set_content(composer.closed(view, self.visit.may(Right.SERVE)))
+        self._closed.set_content(composer.closed(view, may_serve))
         self._above.set_content(evidence_panel.above(view, zone))
         self._below.set_content(evidence_panel.below(view, zone))
         self._show_mood(view)
@@ -158,6 +165,16 @@ class ConversationPage:
                 button("Cancel", self._returning.close)
                 button("Return to bot", self._return, "primary", "return")
         self._returning.props('aria-label="Give it back to the bot"')
+        with ui.dialog() as self._assigning, ui.element("div").classes("box"):
+            html(Markup("Hand on to a colleague"), "h2")
+            html(Markup("They have the conversation from then on; the customer is not told."), "p").classes("muted")
+            self._colleague = ui.select({}, label="Colleague")
+            self._colleague.props("outlined dense options-dense behavior=menu").style("width:100%")
+            self._word = ui.textarea(label="Note for them").props("outlined dense autogrow maxlength=4000")
+            with ui.element("div").classes("box-actions"):
+                button("Cancel", self._assigning.close)
+                button("Hand on", self._assign, "primary", "people")
+        self._assigning.props('aria-label="Hand on to a colleague"')
 
     # -- what happens
 
@@ -209,6 +226,30 @@ class ConversationPage:
 
     async def _ask_return(self, _: Mapping[str, Any]) -> None:
         self._returning.open()
+
+    async def _ask_colleague(self, _: Mapping[str, Any]) -> None:
+        online = {one.id for one in await self.visit.desk.online()}
+        others = [one for one in await self.visit.console.accounts.servers() if not composer.has(self.view, one.id)]
+        if not others:
+            raise BadInput("nobody else may serve customers here")
+        others.sort(key=lambda one: one.id not in online)
+        names = {str(one.id): one.name + (" (at the desk)" if one.id in online else "") for one in others}
+        self._colleague.set_options(names, value=None)
+        self._word.set_value("")
+        self._assigning.open()
+
+    async def _assign(self) -> None:
+        async def do() -> None:
+            if not self._colleague.value:
+                raise BadInput("choose a colleague first")
+            to = await self.visit.console.accounts.server(self._colleague.value)
+            me, anybodys = self.visit.caller, self.visit.may(Right.SUPERVISE)
+            await self.visit.desk.assign(self.view.id, me.agent, to, self._word.value or "", self._ticket, anybodys)
+            self._assigning.close()
+            await self.show()
+            self.visit.notify(f"{to.name} has it now.", good=True)
+
+        await self.visit.attempt(do, Right.SERVE)
 
     async def _resolve(self) -> None:
         async def do() -> None:

@@ -24,6 +24,7 @@ KEYS = (
     ("Shift Enter", "a new line in the reply box"),
     ("c", "claim"),
     ("t", "take over from the bot"),
+    ("h", "hand on to a colleague"),
     ("r", "write a reply"),
     ("n", "write an internal note"),
     ("e", "show or hide the evidence on a narrow screen"),

@@ -170,7 +170,12 @@ class EpisodesPage:
                 "div",
                 tag(
                     "div",
-                    tag("a", who(name, facts.customer), href=place_of(facts.conversation), class_="entry-link"),
+                    tag(
+                        "a",
+                        who(name, facts.customer, facts.channel),
+                        href=place_of(facts.conversation),
+                        class_="entry-link",
+                    ),
                     *chips,
                     class_="entry-head",
                 ),

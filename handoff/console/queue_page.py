@@ -118,7 +118,7 @@ class QueuePage:
                 if not mine.items
                 else Markup("")
             )
-        self.visit.script("Desk.waiting", [one.id for one in waiting.items])
+        self.visit.script("Desk.waiting", [one.id for one in waiting.items], [one.id for one in mine.items])
 
     async def _listed(self) -> Page[TicketView] | Page[ConversationSummary]:
         channels = (self.filters["channel"],) if "channel" in self.filters else ()

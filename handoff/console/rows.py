@@ -26,6 +26,8 @@ _TONES = {
     Reason.CUSTOMER_REQUEST: "accent",
     Reason.AGENT_TAKEOVER: "accent",
 }
+VISITOR_CHARS = 5
+"""How much of a random id tells visitors apart."""
 _SPEAKERS = {Author.CUSTOMER: "", Author.BOT: "Bot: ", Author.AGENT: "Agent: ", Author.SYSTEM: ""}
 
 
@@ -34,9 +36,9 @@ def place_of(conversation: ConversationId) -> str:
     return f"{BASE}/c/{quote(conversation, safe=':@')}"
 
 
-def who(name: str, customer: str) -> str:
-    """Return what a customer is called: by name, or by the channel's id if there is no name."""
-    return name or customer
+def who(name: str, customer: str, channel: str) -> str:
+    """Return what a customer is called: by name, else by the channel's id, of which the web chat's is cut short."""
+    return name or (f"Visitor {customer[:VISITOR_CHARS]}" if channel == "web" else customer)
 
 
 def channel_mark(name: str) -> Markup:
@@ -62,7 +64,7 @@ def since(moment: datetime, label: str, class_: str = "wait") -> Markup:
 
 def ticket_row(ticket: TicketView, may_serve: bool) -> Markup:
     """Return a ticket in the queue."""
-    name = who(ticket.customer_name, ticket.customer)
+    name = who(ticket.customer_name, ticket.customer, ticket.channel)
     waiting = ticket.state == TicketState.WAITING
     claim = act("Claim", "claim", conversation=ticket.conversation, ticket=ticket.id)
     unanswered = ticket.unanswered_since is not None
@@ -79,7 +81,7 @@ def ticket_row(ticket: TicketView, may_serve: bool) -> Markup:
                 tag("span", f"{_nth(ticket.handoff)} time", class_="chip") if ticket.handoff > 1 else None,
                 class_="entry-head",
             ),
-            tag("p", ticket.last_text or "…", class_="entry-text"),
+            tag("p", ticket.customer_text or "…", class_="entry-text"),
         ),
         tag(
             "div",
@@ -99,7 +101,7 @@ def ticket_row(ticket: TicketView, may_serve: bool) -> Markup:
 
 def conversation_row(conversation: ConversationSummary, may_serve: bool) -> Markup:
     """Return a conversation, whoever has it."""
-    name = who(conversation.customer_name, conversation.customer)
+    name = who(conversation.customer_name, conversation.customer, conversation.channel)
     with_bot = conversation.owner == BOT
     take = act("Take over", "take-over", conversation=conversation.id)
     author = conversation.last_author
@@ -133,7 +135,7 @@ def conversation_row(conversation: ConversationSummary, may_serve: bool) -> Mark
 def mini_row(ticket: TicketView, here: ConversationId | None = None) -> Markup:
     """Return a ticket in a narrow list; `here` is the conversation that is open."""
     unanswered = ticket.unanswered_since is not None
-    name = who(ticket.customer_name, ticket.customer)
+    name = who(ticket.customer_name, ticket.customer, ticket.channel)
     mine = ticket.state == TicketState.ACTIVE
     return tag(
         "article",
@@ -145,7 +147,7 @@ def mini_row(ticket: TicketView, here: ConversationId | None = None) -> Markup:
             since(ticket.unanswered_since or ticket.last_message_at if mine else ticket.requested_at, _clock(ticket)),
             class_="entry-head small",
         ),
-        tag("p", ticket.last_text or "…", class_="entry-text"),
+        tag("p", ticket.customer_text or "…", class_="entry-text"),
         class_=classes("mini", here == ticket.conversation and "here"),
         aria_current="true" if here == ticket.conversation else None,
     )

@@ -15,10 +15,10 @@ from handoff.console.words import channel, date
 from handoff.views import ConversationView
 
 
-def head(view: ConversationView, may_serve: bool, can_reply: bool, zone: ZoneInfo) -> Markup:
-    """Return the head of a conversation for somebody who may serve customers, or has this very conversation."""
+def head(view: ConversationView, may_serve: bool, can_reply: bool, can_assign: bool, zone: ZoneInfo) -> Markup:
+    """Return the head of a conversation for somebody who may serve, has this very one, may give it to others."""
     ticket = view.tickets[0] if view.ticket and view.tickets else None
-    name = who(view.customer_name, view.customer)
+    name = who(view.customer_name, view.customer, view.channel)
     tone = {BOT: "bot", QUEUE: "warn"}.get(view.owner, "accent")
     begun = f"since {date(view.started_at, zone)}"
     line = [
@@ -30,9 +30,9 @@ def head(view: ConversationView, may_serve: bool, can_reply: bool, zone: ZoneInf
         [
             tag("a", icon("back", "To the queue"), href=f"{BASE}/", class_="btn quiet square"),
             priority_mark(ticket.priority) if ticket else None,
-            tag("div", tag("h1", name), tag("p", *line), class_="thread-who"),
+            tag("div", tag("h1", name, title=view.id), tag("p", *line), class_="thread-who"),
             tag("span", holder(view), " " if waiting else None, waiting, class_=classes("chip", tone), id="holder"),
-            tag("div", *_acts(view, may_serve, can_reply), class_="acts"),
+            tag("div", *_acts(view, may_serve, can_reply, can_assign), class_="acts"),
         ]
     )
 
@@ -48,7 +48,7 @@ def close_evidence() -> Markup:
     return tag("div", local("evidence", join([icon("back"), "Back to the conversation"]), "btn quiet"), class_="more")
 
 
-def _acts(view: ConversationView, may_serve: bool, can_reply: bool) -> list[Markup]:
+def _acts(view: ConversationView, may_serve: bool, can_reply: bool, can_assign: bool) -> list[Markup]:
     made = []
     if can_reply:
         made = [
@@ -59,6 +59,10 @@ def _acts(view: ConversationView, may_serve: bool, can_reply: bool) -> list[Mark
         made = [act("Claim", "claim", "primary", "check", "claim")]
     elif may_serve and view.owner == BOT:
         made = [act("Take over", "take-over", "", "take", "take-over")]
+    if can_assign:
+        words = "Hand on to a colleague"
+        given = {"type": "button", "id": "assign", "data_act": "assign", "aria_label": words, "title": words}
+        made.insert(0, tag("button", icon("people"), class_="btn quiet square", **given))
     evidence = local("evidence", icon("panel"), "btn quiet square only-narrow", aria_label="Evidence")
     return [*made, evidence, _downloads(view.id)]
 

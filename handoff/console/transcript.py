@@ -10,6 +10,7 @@ from bot.conversation.events import Attachment, Author, Outcome, Reason
 from bot.conversation.triage import Sentiment, Severity, Triage
 from handoff.console.icons import icon
 from handoff.console.markup import classes, join, tag
+from handoff.console.rows import who
 from handoff.console.words import (
     NOT_UNDERSTOOD,
     OUTCOMES,
@@ -91,7 +92,7 @@ def note(one: NoteView, zone: ZoneInfo) -> Markup:
 
 def moment(one: Moment, zone: ZoneInfo) -> Markup:
     """Return something that happened between the messages."""
-    tone = {"handoff_requested": "handoff", "ticket_claimed": "took"}.get(one.type)
+    tone = {"handoff_requested": "handoff", "ticket_claimed": "took", "ticket_assigned": "took"}.get(one.type)
     return tag("div", tag("span", f"{_told(one)} · {clock(one.at, zone)}"), class_=classes("moment", tone))
 
 
@@ -106,7 +107,9 @@ def _shown(moments: list[Moment]) -> Iterator[Moment]:
 def _entry(entry: Entry, last: Entry | None, conversation: ConversationView, zone: ZoneInfo) -> Markup:
     match entry:
         case MessageView():
-            return message(entry, last, conversation.customer_name or conversation.customer, zone)
+            return message(
+                entry, last, who(conversation.customer_name, conversation.customer, conversation.channel), zone
+            )
         case NoteView():
             return note(entry, zone)
         case Moment():
@@ -126,6 +129,8 @@ def _told(one: Moment) -> str:
             return f"Handed over: {reason}"
         case "ticket_claimed":
             return f"{one.by or 'An agent'} took the conversation"
+        case "ticket_assigned":
+            return f"{one.by or 'An agent'} gave it to {one.text}"
         case "ticket_resolved":
             outcome = OUTCOMES[Outcome(one.text)] if one.text in set(Outcome) else one.text
             return f"{one.by or 'An agent'} resolved it: {outcome}"

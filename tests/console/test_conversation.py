@@ -12,6 +12,7 @@ from bot.conversation.keys import TYPING
 from bot.conversation.outbox import Outbox, Progress
 from bot.conversation.ownership import Agent
 from bot.conversation.triage import Guess, Sentiment, Severity, Triage, Urgency
+from handoff.tables import Role
 from tests.conftest import eventually
 from tests.console.conftest import Site
 from tests.handoff.scenes import bot_says, customer_says, hand_over
@@ -234,3 +235,38 @@ async def test_every_control_has_a_name_on_wide_and_narrow_screens(site: Site) -
             await expect(page.locator(".skeleton").locator("visible=true")).to_have_count(0)
             assert await page.evaluate(nameless) == [], path
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
+async def test_an_agent_hands_on_to_a_colleague_who_sees_it_at_once(site: Site) -> None:
+    _, conversation, page = await served(site)
+    ben = await site.person("Ben Ode")
+    theirs = await site.visit(ben, f"/desk/c/{conversation}")
+    await expect(theirs.locator("#closed")).to_contain_text("Anna Berg has this conversation now")
+    await expect(theirs.get_by_role("button", name="Hand on to a colleague")).to_have_count(0)
+    await page.locator("#transcript").focus()
+    await page.keyboard.press("h")
+    dialog = page.get_by_role("dialog", name="Hand on to a colleague")
+    await dialog.get_by_role("button", name="Hand on").click()
+    await expect(page.get_by_text("Choose a colleague first.")).to_be_visible()
+    await dialog.get_by_label("Colleague").click()
+    await page.get_by_role("option", name="Ben Ode").first.click()
+    await dialog.get_by_label("Note for them").fill("Speaks French.")
+    await dialog.get_by_role("button", name="Hand on").click()
+    await expect(page.locator("#closed")).to_contain_text("Ben Ode has this conversation now")
+    await expect(theirs.get_by_label("Reply to Kim Lee")).to_be_visible()
+    await expect(theirs.locator(".moment", has_text="Anna Berg gave it to Ben Ode")).to_be_visible()
+    await expect(theirs.locator(".note")).to_contain_text("Speaks French.")
+
+
+async def test_a_supervisor_gives_a_waiting_ticket_to_an_agent(site: Site) -> None:
+    conversation = site.conversation()
+    await hand_over(site.log, conversation)
+    cleo = await site.person("Cleo Marsh")
+    page = await site.visit(await site.person("Sam Doyle", Role.SUPERVISOR), f"/desk/c/{conversation}")
+    await page.get_by_role("button", name="Hand on to a colleague").click()
+    dialog = page.get_by_role("dialog", name="Hand on to a colleague")
+    await dialog.get_by_label("Colleague").click()
+    await page.get_by_role("option", name="Cleo Marsh").first.click()
+    await dialog.get_by_role("button", name="Hand on").click()
+    await expect(page.locator("#holder")).to_have_text("With Cleo Marsh")
+    assert (await site.desk.conversation(conversation)).tickets[0].assignee == cleo.id

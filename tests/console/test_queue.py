@@ -37,7 +37,16 @@ async def test_a_row_shows_whether_the_customer_has_an_answer(site: Site) -> Non
     await expect(row(page, conversation)).to_have_class(re.compile("unanswered"))
     await bot_says(site.log, conversation, "You are next.")
     await expect(row(page, conversation)).not_to_have_class(re.compile("unanswered"))
-    await expect(row(page, conversation)).to_contain_text("You are next.")
+
+
+async def test_a_row_quotes_the_customer_not_the_bot(site: Site) -> None:
+    conversation = site.conversation()
+    await hand_over(site.log, conversation)
+    await customer_says(site.log, conversation, "It was the blue lamp.")
+    await bot_says(site.log, conversation, "You are next.")
+    page = await site.visit(await site.person("Anna Berg"))
+    await expect(row(page, conversation)).to_contain_text("It was the blue lamp.")
+    await expect(row(page, conversation)).not_to_contain_text("You are next.")
 
 
 async def test_filters_narrow_the_list_and_survive_a_reload(site: Site) -> None:

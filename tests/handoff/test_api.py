@@ -69,6 +69,23 @@ async def test_a_ticket_from_claim_to_close(log, database, as_role) -> None:
     assert (await api.get(f"/tickets/{ticket}")).json()["comment"] == "done"
 
 
+async def test_a_ticket_is_handed_on(log, database, as_role, accounts) -> None:
+    for name, role in (("anna", Role.AGENT), ("ben", Role.AGENT), ("dora", Role.DESIGNER)):
+        await accounts.add_user(name, role)
+    ticket = await hand_over(log, "web:kim")
+    await project(log, database)
+    agent, supervisor = await as_role(Role.AGENT), await as_role(Role.SUPERVISOR)
+    assert (await agent.post(f"/tickets/{ticket}/assign", json={"to": "ben"})).status_code == 409
+    assert (await supervisor.post(f"/tickets/{ticket}/assign", json={"to": "dora"})).status_code == 403
+    assert (await supervisor.post(f"/tickets/{ticket}/assign", json={"to": "nobody"})).status_code == 404
+    given = await supervisor.post(f"/tickets/{ticket}/assign", json={"to": "ben", "note": "Please."})
+    assert (given.status_code, given.json()["assignee_name"]) == (200, "Ben")
+    own = await supervisor.post(f"/tickets/{ticket}/assign", json={"to": "anna", "agent": "ben"})
+    assert own.json()["assignee_name"] == "Anna"
+    notes = (await agent.get("/conversations/web:kim")).json()["notes"]
+    assert [one["text"] for one in notes] == ["Please."]
+
+
 async def test_the_second_claim_gets_the_winners_name(log, database, as_role) -> None:
     one, two = await as_role(Role.AGENT), await as_role(Role.SUPERVISOR)
     ticket = await hand_over(log, "web:kim")
@@ -181,7 +198,7 @@ async def test_a_caller_who_asks_too_often_is_told(desk, auth, accounts) -> None
 
 async def test_every_operation_is_described_with_its_errors(app) -> None:
     paths = app.openapi()["paths"]
-    assert len(paths) == 10
+    assert len(paths) == 11
     for path, operations in paths.items():
         for operation in operations.values():
             assert operation["description"], path

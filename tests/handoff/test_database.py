@@ -31,6 +31,32 @@ def test_the_migrations_make_exactly_the_tables_of_the_models(database_url: str)
     engine.dispose()
 
 
+def test_the_customers_last_words_are_filled_in_for_conversations_from_before(empty_url: str) -> None:
+    migrate(empty_url, "0001")
+    engine = create_engine(empty_url)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO conversations (id, channel, customer, customer_name, seq, owner, owner_name,"
+                " owner_version, handoffs, messages, started_at, last_message_at, last_text)"
+                " VALUES ('web:kim', 'web', 'kim', '', 3, 'queue', '', 1, 1, 3, now(), now(), 'You are next.')"
+            )
+        )
+        said = [("customer", "hello"), ("customer", "a person please"), ("system", "You are next.")]
+        for seq, (author, words) in enumerate(said, start=1):
+            connection.execute(
+                text(
+                    "INSERT INTO messages (conversation, seq, id, at, author, author_name, text, buttons, attachments,"
+                    " repeated) VALUES ('web:kim', :seq, 'm' || :seq, now(), :author, '', :words, '[]', '[]', false)"
+                ),
+                {"seq": seq, "author": author, "words": words},
+            )
+    migrate(empty_url)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT customer_text FROM conversations")) == "a person please"
+    engine.dispose()
+
+
 def test_processes_that_start_together_migrate_once(empty_url: str) -> None:
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(migrate, [empty_url] * 3))

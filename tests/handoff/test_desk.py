@@ -47,6 +47,49 @@ async def test_the_winner_may_claim_again(log, desk) -> None:
     assert again == first
 
 
+async def test_an_agent_hands_a_ticket_on_with_a_note(log, database, desk) -> None:
+    ticket = await hand_over(log, KIM)
+    await desk.claim(KIM, ANNA)
+    given = await desk.assign(KIM, ANNA, BEN, " Speaks French. ", ticket)
+    assert (given.state, given.assignee, given.assignee_name) == (TicketState.ACTIVE, BEN.id, "Ben")
+    assert await desk.assign(KIM, ANNA, BEN, "again", ticket) == given
+    await project(log, database)
+    (listed,) = (await desk.queue(TicketFilters(assignee=BEN.id))).items
+    assert listed.claimed_at == given.claimed_at
+    view = await desk.conversation(KIM)
+    assert [(one.agent_name, one.text) for one in view.notes] == [("Anna", "Speaks French.")]
+    assert [(one.by, one.text) for one in view.moments if one.type == "ticket_assigned"] == [("Anna", "Ben")]
+    with pytest.raises(Conflict, match="is with Ben, not with Anna"):
+        await desk.reply(KIM, ANNA, "still me")
+    assert (await desk.reply(KIM, BEN, "Bonjour")).author_name == "Ben"
+
+
+async def test_only_ones_own_ticket_may_be_given_away_unless_anybodys_may(log, desk) -> None:
+    await hand_over(log, KIM)
+    with pytest.raises(Conflict, match="with the queue"):
+        await desk.assign(KIM, ANNA, BEN)
+    assert (await desk.assign(KIM, ANNA, BEN, anybodys=True)).assignee == BEN.id
+    with pytest.raises(Conflict, match="is with Ben"):
+        await desk.assign(KIM, ANNA, ANNA)
+    assert (await desk.assign(KIM, ANNA, ANNA, anybodys=True)).assignee == ANNA.id
+    await desk.resolve(KIM, ANNA, Outcome.SOLVED)
+    with pytest.raises(Conflict, match="with the bot"):
+        await desk.assign(KIM, ANNA, BEN, anybodys=True)
+
+
+async def test_a_reply_that_meets_a_handing_on_is_said_before_it_or_not_at_all(log, desk) -> None:
+    await hand_over(log, KIM)
+    await desk.claim(KIM, ANNA)
+    said, given = await asyncio.gather(
+        desk.reply(KIM, ANNA, "One moment."), desk.assign(KIM, ANNA, BEN), return_exceptions=True
+    )
+    assert given.assignee == BEN.id
+    view = await desk.conversation(KIM)
+    moved = next(one.seq for one in view.moments if one.type == "ticket_assigned")
+    replies = [one.seq < moved for one in view.transcript if one.author_name == "Anna"]
+    assert replies == ([] if isinstance(said, Conflict) else [True])
+
+
 async def test_a_claim_holds_while_the_customer_writes(log, desk) -> None:
     await hand_over(log, KIM)
 

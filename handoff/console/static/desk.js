@@ -87,6 +87,7 @@
     k: () => step(-1),
     c: () => (document.activeElement.closest(".entry")?.querySelector("[data-act=claim]") || $("#claim"))?.click(),
     t: () => $("#take-over")?.click(),
+    h: () => $("#assign")?.click(),
     "/": () => $("#search")?.focus(),
     r: () => mode("reply"),
     n: () => mode("note"),
@@ -276,14 +277,18 @@
       skew = Date.parse(now) - Date.now();
       tick();
     },
-    waiting(ids) {
+    waiting(ids, mine) {
       document.title = ids.length ? `(${ids.length}) ${title}` : title;
-      const fresh = known === null ? [] : ids.filter((id) => !known.has(id));
-      known = new Set(ids);
+      const all = [...ids, ...mine];
+      const fresh = known === null ? [] : all.filter((id) => !known.has(id));
+      known = new Set(all);
       if (fresh.length && bell()) {
         ring();
+        const body = mine.includes(fresh[0])
+          ? "A colleague gave you a conversation."
+          : "A customer is waiting for a person.";
         if (document.hidden && window.Notification?.permission === "granted")
-          new Notification("Frontdesk", { body: "A customer is waiting for a person.", tag: "frontdesk" });
+          new Notification("Frontdesk", { body, tag: "frontdesk" });
       }
     },
     composer(canReply) {
