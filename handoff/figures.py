@@ -16,7 +16,7 @@ from bot.conversation.events import Author, Outcome, Reason
 from bot.conversation.hours import Hours
 from bot.conversation.ids import EpisodeId
 from handoff.database import Database
-from handoff.metrics import ALL, By, Context, Figure, Unit, report
+from handoff.metrics import ALL, By, Context, Figure, Unit, reports
 from handoff.outcomes import Facts, Said, Served
 from handoff.tables import ConversationRow, EpisodeRow, EventRow, MessageRow, TicketRow
 
@@ -77,10 +77,14 @@ class Figures:
 
     async def report(self, period: Period, now: datetime, by: By | None = None) -> list[Figure]:
         """Return all figures of a period, for all episodes or by group."""
+        return (await self.reports(period, now, [by]))[by]
+
+    async def reports(self, period: Period, now: datetime, bys: Sequence[By | None]) -> dict[By | None, list[Figure]]:
+        """Return what `report` does for several groupings, of one reading of the episodes."""
         async with self._database.session() as session:
             facts = await load_facts(session, period)
             later = await _later(session, period)
-        return report(facts, Context(now=now, idle_s=self._idle_s, hours=self._hours, later=later), by)
+        return reports(facts, Context(now=now, idle_s=self._idle_s, hours=self._hours, later=later), bys)
 
 
 async def load_facts(session: AsyncSession, period: Period) -> list[Facts]:

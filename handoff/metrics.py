@@ -161,13 +161,20 @@ ALL: tuple[Definition, ...] = (
 
 def report(facts: Iterable[Facts], context: Context, by: By | None = None) -> list[Figure]:
     """Return every figure for all episodes, or for each group of them, groups in order of their names."""
-    groups: dict[str, list[Facts]] = {}
-    for one in facts:
-        for group in _groups(one, by, context):
-            groups.setdefault(group, []).append(one)
-    if not groups and by is None:
-        groups = {"all": []}
-    return [figure for group in sorted(groups) for figure in _figures(group, groups[group], context)]
+    return reports(facts, context, [by])[by]
+
+
+def reports(facts: Iterable[Facts], context: Context, bys: Sequence[By | None]) -> dict[By | None, list[Figure]]:
+    """Return what `report` does for several groupings; each episode is measured once."""
+    measured = [_measure(one, context) for one in facts]
+    found: dict[By | None, list[Figure]] = {}
+    for by in bys:
+        groups: dict[str, list[_Measured]] = {} if measured or by else {"all": []}
+        for one in measured:
+            for group in _groups(one.facts, by, context):
+                groups.setdefault(group, []).append(one)
+        found[by] = [figure for group in sorted(groups) for figure in _figures(group, groups[group])]
+    return found
 
 
 def _groups(facts: Facts, by: By | None, context: Context) -> Sequence[str]:
@@ -185,25 +192,76 @@ def _groups(facts: Facts, by: By | None, context: Context) -> Sequence[str]:
             return tuple(dict.fromkeys(handoff.reason.value for handoff in facts.handoffs)) or ("none",)
 
 
-def _figures(group: str, facts: list[Facts], context: Context) -> list[Figure]:
-    ends = {one.id: ended_at(one, context.idle_s, context.now) for one in facts}
-    ended = [one for one in facts if ends[one.id]]
-    engaged = [one for one in ended if one.engaged]
-    contained = [one for one in engaged if not one.handoffs]
-    outcomes = {one.id: outcome_of(one) for one in ended}
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What the figures need of one episode; spans are in seconds, `_business` in opening hours.
 
-    def count(definition: Definition, members: Sequence[Facts]) -> Figure:
+    `back` says of each window that is over whether the customer came back within it.
+    """
+
+    facts: Facts
+    ended: bool
+    engaged: bool
+    outcome: EpisodeOutcome | None
+    back: Mapping[timedelta, bool]
+    reopened: bool
+    first_any: Sequence[float]
+    first_human: Sequence[float]
+    first_human_business: Sequence[float]
+    resolution: Sequence[float]
+    resolution_business: Sequence[float]
+
+    @property
+    def id(self) -> EpisodeId:
+        """The episode."""
+        return self.facts.id
+
+    @property
+    def contained(self) -> bool:
+        """No person was asked for."""
+        return not self.facts.handoffs
+
+
+def _measure(facts: Facts, context: Context) -> _Measured:
+    end = ended_at(facts, context.idle_s, context.now)
+
+    def business(start: datetime, end: datetime) -> float:
+        return business_seconds(context.hours, start, end)
+
+    def back(window: timedelta) -> bool:
+        last = (end or context.now) + window
+        return any(facts.started_at < start <= last for start in context.later.get(facts.customer, ()))
+
+    return _Measured(
+        facts=facts,
+        ended=end is not None,
+        engaged=end is not None and facts.engaged,
+        outcome=outcome_of(facts) if end else None,
+        back={window: back(window) for window in WINDOWS if end and end + window <= context.now},
+        reopened=back(REOPEN),
+        first_any=_first_any(facts),
+        first_human=_first_human(facts, _wall),
+        first_human_business=_first_human(facts, business),
+        resolution=_resolution(facts, _wall),
+        resolution_business=_resolution(facts, business),
+    )
+
+
+def _figures(group: str, measured: Sequence[_Measured]) -> list[Figure]:
+    ended = [one for one in measured if one.ended]
+    engaged = [one for one in ended if one.engaged]
+
+    def count(definition: Definition, members: Sequence[_Measured]) -> Figure:
         return Figure(definition, group, len(members), len(members), episodes=_ids(members))
 
-    def share(definition: Definition, members: Sequence[Facts], of: Sequence[Facts]) -> Figure:
+    def share(definition: Definition, members: Sequence[_Measured], of: Sequence[_Measured]) -> Figure:
         value = round(100 * len(members) / len(of), 2) if of else None
         return Figure(definition, group, value, len(members), len(of), episodes=_ids(members))
 
-    def duration(definition: Definition, spans: Sequence[tuple[EpisodeId, float]]) -> Figure:
-        if not spans:
+    def duration(definition: Definition, spans_of: Callable[[_Measured], Sequence[float]]) -> Figure:
+        values = sorted(seconds for one in measured for seconds in spans_of(one))
+        if not values:
             return Figure(definition, group, None, 0)
-        values = sorted(seconds for _, seconds in spans)
-        ids = tuple(dict.fromkeys(episode for episode, _ in spans))
         return Figure(
             definition,
             group,
@@ -211,44 +269,37 @@ def _figures(group: str, facts: list[Facts], context: Context) -> list[Figure]:
             len(values),
             p90=round(_quantile(values, 0.9), 3),
             mean=round(statistics.fmean(values), 3),
-            episodes=ids,
+            episodes=_ids([one for one in measured if spans_of(one)]),
         )
 
     figures = [
-        count(EPISODES, facts),
-        count(OPEN, [one for one in facts if not ends[one.id]]),
+        count(EPISODES, measured),
+        count(OPEN, [one for one in measured if not one.ended]),
         count(ENGAGED, engaged),
     ]
     figures += [
-        share(definition, [one for one in ended if outcomes[one.id] is outcome], ended)
+        share(definition, [one for one in ended if one.outcome is outcome], ended)
         for outcome, definition in OUTCOMES.items()
     ]
-    figures.append(share(CONTAINMENT, contained, engaged))
+    figures.append(share(CONTAINMENT, [one for one in engaged if one.contained], engaged))
     for window, definition in WINDOWS.items():
-        over = [one for one in engaged if (ends[one.id] or context.now) + window <= context.now]
-        figures.append(
-            share(definition, [one for one in over if not one.handoffs and not _back(one, ends, window, context)], over)
-        )
-    verified = [one for one in engaged if outcomes[one.id] is EpisodeOutcome.SELF_SERVED_VERIFIED]
+        over = [one for one in engaged if window in one.back]
+        figures.append(share(definition, [one for one in over if one.contained and not one.back[window]], over))
+    verified = [one for one in engaged if one.outcome is EpisodeOutcome.SELF_SERVED_VERIFIED]
     figures.append(share(VERIFIED, verified, engaged))
-    figures += _escalation(group, facts)
-    figures.append(duration(FIRST_ANY, _first_any(facts)))
-    figures.append(duration(FIRST_HUMAN, _first_human(facts, _wall)))
-    figures.append(duration(FIRST_HUMAN_BUSINESS, _first_human(facts, _business(context))))
-    figures.append(duration(RESOLUTION, _resolution(facts, _wall)))
-    figures.append(duration(RESOLUTION_BUSINESS, _resolution(facts, _business(context))))
-    closed = [one for one in ended if one.closed_by not in (None, "idle", "customer")]
-    figures.append(share(REOPENED, [one for one in closed if _back(one, ends, REOPEN, context)], closed))
+    figures += _escalation(group, [one.facts for one in measured])
+    figures.append(duration(FIRST_ANY, lambda one: one.first_any))
+    figures.append(duration(FIRST_HUMAN, lambda one: one.first_human))
+    figures.append(duration(FIRST_HUMAN_BUSINESS, lambda one: one.first_human_business))
+    figures.append(duration(RESOLUTION, lambda one: one.resolution))
+    figures.append(duration(RESOLUTION_BUSINESS, lambda one: one.resolution_business))
+    closed = [one for one in ended if one.facts.closed_by not in (None, "idle", "customer")]
+    figures.append(share(REOPENED, [one for one in closed if one.reopened], closed))
     return figures
 
 
-def _ids(members: Iterable[Facts]) -> tuple[EpisodeId, ...]:
+def _ids(members: Iterable[_Measured]) -> tuple[EpisodeId, ...]:
     return tuple(one.id for one in members)
-
-
-def _back(facts: Facts, ends: Mapping[EpisodeId, datetime | None], window: timedelta, context: Context) -> bool:
-    end = ends[facts.id] or context.now
-    return any(facts.started_at < start <= end + window for start in context.later.get(facts.customer, ()))
 
 
 def _escalation(group: str, facts: Sequence[Facts]) -> list[Figure]:
@@ -272,37 +323,26 @@ def _wall(start: datetime, end: datetime) -> float:
     return max(0.0, (end - start).total_seconds())
 
 
-def _business(context: Context) -> Clock:
-    return lambda start, end: business_seconds(context.hours, start, end)
+def _first_any(facts: Facts) -> list[float]:
+    asked = next((said.at for said in facts.said if said.author == "customer"), None)
+    replied = next((said.at for said in facts.said if said.author in ("bot", "agent")), None)
+    return [_wall(asked, replied)] if asked and replied else []
 
 
-def _first_any(facts: Iterable[Facts]) -> list[tuple[EpisodeId, float]]:
-    spans = []
-    for one in facts:
-        asked = next((said.at for said in one.said if said.author == "customer"), None)
-        replied = next((said.at for said in one.said if said.author in ("bot", "agent")), None)
-        if asked and replied:
-            spans.append((one.id, _wall(asked, replied)))
-    return spans
-
-
-def _first_human(facts: Iterable[Facts], clock: Clock) -> list[tuple[EpisodeId, float]]:
+def _first_human(facts: Facts, clock: Clock) -> list[float]:
     return [
-        (one.id, clock(handoff.requested_at, handoff.first_agent_reply_at))
-        for one in facts
-        for handoff in one.handoffs
+        clock(handoff.requested_at, handoff.first_agent_reply_at)
+        for handoff in facts.handoffs
         if handoff.first_agent_reply_at
     ]
 
 
-def _resolution(facts: Iterable[Facts], clock: Clock) -> list[tuple[EpisodeId, float]]:
-    spans = []
-    for one in facts:
-        asked = next((said.at for said in one.said if said.author == "customer"), None)
-        if asked and one.closed_at and one.closed_by != "idle":
-            waiting = sum(clock(start, end) for start, end in waiting_for_customer(one, one.closed_at))
-            spans.append((one.id, max(0.0, clock(asked, one.closed_at) - waiting)))
-    return spans
+def _resolution(facts: Facts, clock: Clock) -> list[float]:
+    asked = next((said.at for said in facts.said if said.author == "customer"), None)
+    if not asked or not facts.closed_at or facts.closed_by == "idle":
+        return []
+    waiting = sum(clock(start, end) for start, end in waiting_for_customer(facts, facts.closed_at))
+    return [max(0.0, clock(asked, facts.closed_at) - waiting)]
 
 
 def _quantile(values: Sequence[float], q: float) -> float:

@@ -8,7 +8,7 @@ import pytest
 from bot.conversation.events import Author, Reason
 from bot.conversation.ids import ConversationId, EpisodeId
 from bot.settings import HoursSettings
-from handoff.metrics import ALL, By, Context, Figure, report
+from handoff.metrics import ALL, By, Context, Figure, report, reports
 from handoff.outcomes import EpisodeOutcome, Facts, Said, Served, ended_at, outcome_of
 
 T0 = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -168,3 +168,12 @@ def _random_facts(chance: random.Random, number: int) -> Facts:
         closed_at=closed,
         closed_by="anna" if closed else None,
     )
+
+
+def test_several_groupings_at_once_are_what_each_is_alone() -> None:
+    episodes = [
+        facts(asks(0), answers(0.1), id=EpisodeId("e1")),
+        facts(asks(0), Said(at(4), AGENT), id=EpisodeId("e2"), channel="telegram", handoffs=[served(4)]),
+    ]
+    bys = [None, *By]
+    assert reports(episodes, context(), bys) == {by: report(episodes, context(), by) for by in bys}
