@@ -75,7 +75,7 @@ class Up:
         began = time.monotonic()
         training = None
         if train:
-            training = supervisor.add(self._child("train", "training the assistant, once", "train", once=True))
+            training = supervisor.add(self._child("train", "starting", "train", once=True))
         servers = self._prepare_servers(url)
         for server in servers:
             self._progress.begin(server.name, "starting")
