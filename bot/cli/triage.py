@@ -79,12 +79,12 @@ def main(
 def _run(run: Callable[[Keeps], Progress], job: Job, out: Path | None, shown: "_Shown") -> None:
     try:
         if out is None:
-            done = run(_Standard())
+            done = _useful(run(_Standard()))
         else:
             with open_checkpoint(out, job, shown.last) as checkpoint:
                 if shown.last.rows:
                     shown.say(f"going on after {shown.last.rows:,} rows")
-                done = run(checkpoint)
+                done = _useful(run(checkpoint))
                 checkpoint.done()
     except KeyboardInterrupt:
         how = "run the same command again to go on" if out else "with --out FILE it could go on from here"
@@ -97,6 +97,12 @@ def _run(run: Callable[[Keeps], Progress], job: Job, out: Path | None, shown: "_
             raise
         raise Unavailable(f"{out} can't be written: {error.strerror}; run the same command again to go on") from error
     shown.end(done, out)
+
+
+def _useful(done: Progress) -> Progress:
+    if done.rows and done.rows == done.bad:
+        raise BadInput(f"none of the {done.rows:,} rows could be triaged")
+    return done
 
 
 def _opened(source: str) -> BufferedReader:
@@ -186,14 +192,8 @@ class _Shown:
         self._bar.update(self._task, completed=place, rows=f"{progress.rows:,}", speed=speed)
 
     def end(self, done: Progress, out: Path | None) -> None:
-        """Tell what was done.
-
-        Raises:
-            BadInput: nothing was.
-        """
+        """Tell what was done."""
         written = done.rows - done.bad
-        if done.rows and not written:
-            raise BadInput(f"none of the {done.rows:,} rows could be triaged")
         counts = ", ".join(f"{name} {count:,}" for name, count in done.priorities.items()) or "nothing in it"
         skipped = f", {done.bad:,} skipped" if done.bad else ""
         self.say(f"{written:,} rows triaged{skipped}{f' into {out}' if out else ''}: {counts}")

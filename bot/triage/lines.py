@@ -53,9 +53,12 @@ def _decoded(file: BufferedReader, encoding: str | None) -> Iterator[str | None]
         except LookupError as error:
             raise BadInput(f"the encoding {encoding} is not known; try utf-8, cp1252 or utf-16") from error
         first = True
-        for line in _whole(lambda: text.readline(MAX_LINE_CHARS), "\n"):
-            yield line.removeprefix("\ufeff") if first and line else line
-            first = False
+        try:
+            for line in _whole(lambda: text.readline(MAX_LINE_CHARS), "\n"):
+                yield line.removeprefix("\ufeff") if first and line else line
+                first = False
+        finally:
+            text.detach()  # or the file would be closed with it
         return
     if start.startswith(codecs.BOM_UTF8):
         file.read(len(codecs.BOM_UTF8))

@@ -183,6 +183,7 @@ def test_an_output_of_another_making_is_left_alone(tmp_path, triage):
         (["in.csv", "--out", "nowhere/out.csv"], "can't be written: No such file"),
         (["in.csv", "--column", "body"], "there is no column 'body'; there are: id, text"),
         (["in.jsonl", "--out", "out.csv"], "there is no column 'text'; there are: body"),
+        (["in.jsonl", "--out", "out.csv", "--encoding", "rot26"], "the encoding rot26 is not known"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line_and_leaves_nothing(tmp_path, triage, arguments, told):
@@ -192,6 +193,14 @@ def test_what_is_wrong_is_told_in_one_line_and_leaves_nothing(tmp_path, triage, 
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
     assert told in done.stderr
     assert {path.name for path in tmp_path.iterdir()} - {".frontdesk"} == {"in.csv", "in.jsonl"}
+
+
+def test_a_file_without_one_good_row_is_an_error_and_leaves_nothing(tmp_path, triage):
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("id,text\n1,\n2,\n")
+    done = triage(source, "--out", out)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "frontdesk: none of the 2 rows could be triaged")
+    assert list(tmp_path.iterdir()) == [source]
 
 
 def test_without_a_model_it_is_told_how_to_make_one(tmp_path):

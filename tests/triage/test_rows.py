@@ -50,6 +50,13 @@ def test_the_encoding_is_found_out(encoding):
     assert texts(rows) == ["café – £5"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_reading_leaves_the_file_open(encoding):
+    file = BufferedReader(BytesIO("text\nhello\n".encode(encoding)))
+    assert len(list(read_lines(file))) == 2
+    assert not file.closed
+
+
 def test_lines_of_several_encodings_are_read_each_by_its_own():
     assert texts(read_csv("text\ncafé\n".encode() + "café\n".encode("cp1252"))) == ["café", "café"]
 
