@@ -254,7 +254,7 @@ def _scores(history: Sequence[Turn]) -> dict[str, float]:
         "complaint": triage.complaint,
         "sentiment": triage.sentiment_value,
     }
-    if triage.severity in triage.severity_scores:
+    if triage.severity is not Severity.NONE and triage.severity in triage.severity_scores:
         scores["severity"] = triage.severity_scores[triage.severity]
     return {name: round(value, 3) for name, value in scores.items()}
 

@@ -62,7 +62,7 @@ def _acts(view: ConversationView, may_serve: bool, can_reply: bool, can_assign: 
     if can_assign:
         words = "Hand on to a colleague"
         given = {"type": "button", "id": "assign", "data_act": "assign", "aria_label": words, "title": words}
-        made.insert(0, tag("button", icon("people"), class_="btn quiet square", **given))
+        made.append(tag("button", icon("people"), class_="btn quiet square", **given))
     evidence = local("evidence", icon("panel"), "btn quiet square only-narrow", aria_label="Evidence")
     return [*made, evidence, _downloads(view.id)]
 

@@ -232,3 +232,9 @@ def test_a_complaint_about_a_sensitive_topic_is_a_complaint():
     decision = decide([Turn("faq/data_breach", triage)], limits)
     assert decision is not None
     assert decision.reason is Reason.COMPLAINT
+
+
+def test_the_certainty_that_nothing_is_reproached_is_no_severity():
+    decision = decide([turn("talk_to_human", severity_scores={Severity.NONE: 1.0})], LIMITS)
+    assert decision is not None
+    assert "severity" not in decision.scores
