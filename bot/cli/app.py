@@ -98,6 +98,39 @@ def train(
 
 
 @app.command()
+def evaluate(
+    model: Annotated[
+        str | None, typer.Argument(help="name or file; default: the candidate, else the live model")
+    ] = None,
+    against: Annotated[str | None, typer.Option(metavar="MODEL", help="default: the live model")] = None,
+    replay_days: Annotated[
+        int, typer.Option(min=0, max=3650, help="replay the conversations of so many days; needs PostgreSQL")
+    ] = 0,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="write the report there, too")
+    ] = None,
+    data: DataOption = None,
+) -> None:
+    """Measure a model on the golden tests and on past conversations, beside the live one."""
+    from bot.cli.evaluation import evaluate as measure
+    from bot.configuration import load
+
+    measure(load({"data": data}).settings, model, against, replay_days, json_file)
+
+
+@app.command()
+def promote(
+    model: Annotated[str | None, typer.Argument(help="name or file; default: the candidate")] = None,
+    data: DataOption = None,
+) -> None:
+    """Let a model answer customers, if its evaluation keeps the rules of nlu_data/golden/promotion.yml."""
+    from bot.cli.evaluation import promote as make_live
+    from bot.configuration import load
+
+    make_live(load({"data": data}).settings, model)
+
+
+@app.command()
 def rollback(data: DataOption = None) -> None:
     """Let the model answer again that was live before."""
     from bot.cli.learning import roll_back

@@ -97,6 +97,11 @@ class Skill:
         self._thresholds = thresholds
         self._model = model
 
+    @property
+    def thresholds(self) -> Thresholds:
+        """The operating points of the heads."""
+        return self._thresholds
+
     def triage(self, texts: Sequence[str], today: date) -> list[Triage]:
         """Return the triage of each text; relative dates count from `today`."""
         encoding = self._encoder.encode([prepare(text) for text in texts])

@@ -9,7 +9,7 @@ from typing import Any
 from bot.conversation.errors import ConfigError
 from bot.conversation.events import Reason
 from bot.conversation.triage import Triage
-from bot.policies.escalation import Decision, Step, Turn, decide
+from bot.policies.escalation import COMPLAINT_FORM, Decision, Step, Turn, decide
 from bot.policies.facts import facts
 from bot.policies.thresholds import Thresholds, thresholds_of
 from bot.rasa_imports import config_error
@@ -26,7 +26,6 @@ from rasa.shared.core.events import ActionExecuted, ActiveLoop, BotUttered, Even
 from rasa.shared.core.generator import TrackerWithCachedStates  # noqa: E402
 from rasa.shared.core.trackers import DialogueStateTracker  # noqa: E402
 
-COMPLAINT_FORM = "complaint_form"
 HAND_OVER = "action_hand_over"
 OFFER = "utter_offer_person"
 ACTIONS = {Step.HAND_OVER: HAND_OVER, Step.ACKNOWLEDGE: "action_acknowledge_complaint", Step.OFFER: OFFER}

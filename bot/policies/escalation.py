@@ -12,6 +12,8 @@ from bot.policies.thresholds import Thresholds
 TALK_TO_HUMAN = "talk_to_human"
 MAKE_COMPLAINT = "make_complaint"
 AFFIRM = "affirm"
+COMPLAINT_FORM = "complaint_form"
+"""The form that asks for the facts of a complaint."""
 LEAVING = ("goodbye", TALK_TO_HUMAN)
 """Intents with which a customer ends the questions about a complaint."""
 

@@ -19,7 +19,7 @@ def test_help_names_every_command_and_is_there_at_once():
     for heavy in ("rasa", "pydantic", "sqlalchemy", "fastapi", "nicegui", "numpy", "redis"):
         assert f"'{heavy}'" not in loaded, heavy
     told = frontdesk_here("--help").stdout
-    names = "up worker sender web train triage models rollback rasa config user token outbox metrics"
+    names = "up worker sender web train triage models evaluate promote rollback rasa config user token outbox metrics"
     for command in names.split():
         assert re.search(rf"^  {command} ", told, re.MULTILINE), command
 
