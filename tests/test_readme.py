@@ -4,7 +4,7 @@ import shlex
 from tests.running import ROOT, frontdesk_here
 
 PAGES = ("README.md", "docs/operations.md", "docs/learning.md")
-SHOWN_ELSEWHERE = ("up", "train", "rasa", "worker", "sender", "web", "config", "triage", "review")
+SHOWN_ELSEWHERE = ("up", "train", "rasa", "worker", "sender", "web", "config", "triage", "review", "evaluate")
 """Run by tests/cli: `up` by the installation fixture, `train` by the models fixture, the rest by test_commands.py; and
 by tests/triage and tests/learning."""
 
