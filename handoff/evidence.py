@@ -32,6 +32,7 @@ def evidence_of(ticket: TicketView, messages: Sequence[MessageView]) -> Evidence
         remedies=_unique(str(remedy) for one in values for remedy in one.remedies),
         urgency=_unique(str(signal) for one in values for signal in one.urgency),
         personal_data=_unique(kind for one in values for kind in one.personal_data),
+        languages=_unique(one.language for one in values if one.language),
         entities=_entities(values),
         bot_said=[one.text for one in before if one.author == Author.BOT],
     )

@@ -130,6 +130,7 @@ class Evidence(View):
     remedies: list[str]
     urgency: list[str]
     personal_data: list[str] = Field(description="kinds of personal data that the customer wrote")
+    languages: list[str] = Field(description="in which the customer wrote, as codes; what can't be told is left out")
     entities: list[Entity]
     bot_said: list[str] = Field(description="what the bot has answered already, oldest first")
 

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     REPEATED_FALLBACK = "repeated_fallback"
     URGENT = "urgent"
     SENSITIVE_TOPIC = "sensitive_topic"
+    LANGUAGE = "language"
     BOT_FAILURE = "bot_failure"
     AGENT_TAKEOVER = "agent_takeover"
 

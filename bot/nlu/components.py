@@ -18,6 +18,7 @@ from bot.nlu.encoder import CACHE, CARRIED, Encoder, carried_encoder, shared_enc
 from bot.nlu.entities import EntityFinder
 from bot.nlu.heads import TriageHeads, train_heads
 from bot.nlu.intents import IntentGuess, IntentHead, train_intents
+from bot.nlu.language import language_of
 from bot.nlu.personal_data import PersonalDataFinder
 from bot.nlu.skill import Thresholds, check_encoder, intent_of, signals_of, triage_of
 from bot.nlu.text import prepare as prepare_text
@@ -207,7 +208,7 @@ class IntentClassifier(_Component):
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
 class TriageClassifier(_Component):
-    """Adds the triage of a message: complaint, severity, category, remedy, sentiment, urgency."""
+    """Adds the triage of a message: complaint, severity, category, remedy, sentiment, urgency, language."""
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
@@ -263,6 +264,7 @@ class TriageClassifier(_Component):
                 signals_of(judgement, self._phrases.find(text), self._thresholds.urgency),
                 entities,
                 self._personal.kinds(text, tuple(entity.kind for entity in entities)),
+                language_of(text),
             )
             message.set(TRIAGE, triage.model_dump(mode="json"), add_to_output=True)
         return messages

@@ -15,6 +15,7 @@ from bot.nlu.encoder import CACHE, CARRIED, Encoder, carried_encoder, shared_enc
 from bot.nlu.entities import EntityFinder
 from bot.nlu.heads import COMPLAINT_THRESHOLD, Judgement, TriageHeads
 from bot.nlu.intents import IntentGuess, IntentHead
+from bot.nlu.language import language_of
 from bot.nlu.personal_data import PersonalDataFinder
 from bot.nlu.text import prepare
 from bot.nlu.urgency import UrgencyPhrases
@@ -118,6 +119,7 @@ class Skill:
             signals_of(judgement, self._urgency.find(text), self._thresholds.urgency),
             entities,
             self._personal.kinds(text, tuple(entity.kind for entity in entities)),
+            language_of(text),
             self._model,
         )
 
@@ -170,6 +172,7 @@ def triage_of(
     urgency: tuple[Urgency, ...],
     entities: tuple[Entity, ...] = (),
     personal_data: tuple[str, ...] = (),
+    language: str | None = None,
     model: str = "",
 ) -> Triage:
     """Return the triage that one message's results make."""
@@ -188,5 +191,6 @@ def triage_of(
         urgency=urgency,
         entities=entities,
         personal_data=personal_data,
+        language=language,
         model=model,
     )

@@ -6,6 +6,7 @@ from enum import StrEnum
 from itertools import takewhile
 
 from bot.conversation.events import Priority, Reason
+from bot.conversation.languages import name_of
 from bot.conversation.triage import Category, Severity, Triage, Urgency
 from bot.policies.thresholds import Thresholds
 
@@ -90,6 +91,16 @@ def _urgent(history: Sequence[Turn], limits: Thresholds) -> Decision | None:
     worst = min(signals, key=lambda signal: limits.urgent[signal])
     names = ", ".join(signals)
     return _decision(Step.HAND_OVER, Reason.URGENT, limits.urgent[worst], worst, history, limits, f"Urgent: {names}")
+
+
+def _language(history: Sequence[Turn], limits: Thresholds) -> Decision | None:
+    last = history[-1]
+    code = last.triage.language
+    if last.about_complaint or not code or code in limits.languages:
+        return None
+    cause = f"language_{code}" if code in limits.told_in else "language"
+    detail = f"The customer writes in {name_of(code)}, which the assistant doesn't speak"
+    return _decision(Step.HAND_OVER, Reason.LANGUAGE, Priority.P3, cause, history, limits, detail)
 
 
 def _wish(history: Sequence[Turn], limits: Thresholds) -> Decision | None:
@@ -180,6 +191,7 @@ def _fallback(history: Sequence[Turn], limits: Thresholds) -> Decision | None:
 
 _RULES: tuple[Callable[[Sequence[Turn], Thresholds], Decision | None], ...] = (
     _urgent,
+    _language,
     _wish,
     _blame,
     _complaint,

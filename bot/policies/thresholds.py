@@ -45,6 +45,10 @@ class Thresholds:
     sensitive_confidence: float = 0.6
     skills: Mapping[Category, str] = field(default_factory=dict)
     """The skill that the agent needs, by what a complaint is about."""
+    languages: tuple[str, ...] = ("en",)
+    """What the assistant speaks; whoever writes in another language gets a person."""
+    told_in: tuple[str, ...] = ()
+    """The other languages in which it can say so: for each, utter_hand_over has a response for `language_CODE`."""
     negative_turns: int = 3
     negative_mean: float = -0.45
     negative_last: float = -0.5
@@ -59,6 +63,7 @@ class Thresholds:
     """Messages longer ago than this don't count."""
 
 
+_LISTS = ("languages", "told_in")
 _TABLES: dict[str, tuple[type[StrEnum] | type[str], type[Priority] | type[float] | type[str]]] = {
     "complaint": (Severity, float),
     "complaint_priority": (Severity, Priority),
@@ -86,6 +91,8 @@ def thresholds_of(config: Mapping[str, Any]) -> Thresholds:
             if name in _TABLES:
                 key_of, value_of = _TABLES[name]
                 values[name] = {key_of(key): value_of(item) for key, item in value.items()}
+            elif name in _LISTS:
+                values[name] = _codes(value)
             else:
                 values[name] = type(getattr(Thresholds(), name))(value)
         except (AttributeError, TypeError, ValueError) as error:
@@ -93,3 +100,9 @@ def thresholds_of(config: Mapping[str, Any]) -> Thresholds:
     if "complaint_priority" in values:
         values["complaint_priority"] = {**Thresholds().complaint_priority, **values["complaint_priority"]}
     return Thresholds(**values)
+
+
+def _codes(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(code, str) and code.isalpha() for code in value):
+        raise ValueError(f"a list of language codes such as [en, de] is wanted, not {value!r}")
+    return tuple(code.lower() for code in value)

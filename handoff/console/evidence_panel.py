@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from bot.conversation.events import Reason
+from bot.conversation.languages import name_of
 from bot.conversation.state import BOT
 from bot.conversation.triage import Severity, Urgency
 from handoff.console.markup import NOTHING, join, tag
@@ -175,6 +176,7 @@ def _found(evidence: Evidence) -> Markup:
     chips += [tag("span", plain(one), class_="chip") for one in evidence.categories]
     chips += [tag("span", f"wants {plain(one).lower()}", class_="chip info") for one in evidence.remedies]
     chips += [tag("span", f"wrote {plain(one.lower()).lower()}", class_="chip") for one in evidence.personal_data]
+    chips += [tag("span", f"wrote in {name_of(one)}", class_="chip") for one in evidence.languages]
     entities = {f"{plain(one.kind)}": "" for one in evidence.entities}
     for one in evidence.entities:
         name = plain(one.kind)

@@ -21,6 +21,7 @@ _TONES = {
     Reason.COMPLAINT: "warn",
     Reason.NEGATIVE_SENTIMENT: "warn",
     Reason.SENSITIVE_TOPIC: "warn",
+    Reason.LANGUAGE: "info",
     Reason.BOT_FAILURE: "info",
     Reason.REPEATED_FALLBACK: "info",
     Reason.CUSTOMER_REQUEST: "accent",

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from bot.conversation.events import Attachment, Author, Outcome, Reason
+from bot.conversation.languages import name_of
 from bot.conversation.triage import Sentiment, Severity, Triage
 from handoff.console.icons import icon
 from handoff.console.markup import classes, join, tag
@@ -221,7 +222,7 @@ def _details(triage: Triage) -> Iterator[Markup]:
         "Wants": ", ".join(plain(one) for one in triage.remedies),
         "Mentions": ", ".join(f"{plain(one.kind)} {one.value}" for one in triage.entities),
         "Personal data": ", ".join(plain(kind.lower()) for kind in triage.personal_data),
-        "Language": triage.language or "",
+        "Language": name_of(triage.language) if triage.language else "",
     }
     yield tag("dl", *pairs(rows), class_="facts side-by-side")
 

@@ -14,6 +14,7 @@ REASONS = {
     Reason.REPEATED_FALLBACK: "Bot is stuck",
     Reason.URGENT: "Urgent",
     Reason.SENSITIVE_TOPIC: "Sensitive topic",
+    Reason.LANGUAGE: "Other language",
     Reason.BOT_FAILURE: "Bot failed",
     Reason.AGENT_TAKEOVER: "Taken over",
 }
@@ -24,6 +25,7 @@ WHY = {
     Reason.REPEATED_FALLBACK: "The bot did not understand, even after it asked again.",
     Reason.URGENT: "Something in the messages should be seen by a person now.",
     Reason.SENSITIVE_TOPIC: "This topic is not one for the bot.",
+    Reason.LANGUAGE: "The customer writes in a language that the bot doesn't speak.",
     Reason.BOT_FAILURE: "The bot could not answer because something broke.",
     Reason.AGENT_TAKEOVER: "An agent took the conversation from the bot.",
 }

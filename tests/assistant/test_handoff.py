@@ -1,6 +1,7 @@
 """Complaints, urgent matters and requests: what ends with a person, and what the person gets to know."""
 
 import pytest
+import yaml
 
 from bot.policies.facts import NOT_GIVEN
 from tests.assistant.chat import Chat, Said
@@ -147,6 +148,18 @@ async def test_an_urgent_answer_ends_the_questions_and_keeps_the_facts(chat: Cha
     assert said.handoff["reason"] == "urgent"
     assert said.handoff["facts"]["what_happened"] == BROKEN
     assert (await chat.tracker()).active_loop_name is None
+
+
+def test_there_are_words_for_every_language_that_customers_are_told_in() -> None:
+    config = yaml.safe_load((ROOT / "config.yml").read_text(encoding="utf-8"))
+    settings = next(policy for policy in config["policies"] if policy["name"].endswith("EscalationPolicy"))
+    domain = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))
+    causes = {one["condition"][0]["value"] for one in domain["responses"]["utter_hand_over"]}
+    assert {cause for cause in causes if cause.startswith("language")} == {
+        "language",
+        *(f"language_{code}" for code in settings["told_in"]),
+    }
+    assert config["language"] in settings["languages"]
 
 
 async def test_a_falling_mood_is_handed_over(chat: Chat) -> None:

@@ -44,3 +44,23 @@ async def test_a_wish_for_a_person_is_understood(chat: Chat) -> None:
     said = await chat.write("can i speak to a human")
     assert said.handoff
     assert said.handoff["reason"] == "customer_request"
+
+
+async def test_a_language_that_is_not_spoken_is_said_so_and_handed_over(chat: Chat) -> None:
+    said = await chat.write("Der Wasserkocher ist kaputt angekommen")
+    assert said.handoff
+    assert said.handoff["reason"] == "language"
+    assert "auf Deutsch" in said.texts[0]
+    assert "I only speak English" in said.texts[0]
+
+
+async def test_it_is_said_in_english_where_there_are_no_other_words(chat: Chat) -> None:
+    said = await chat.write("Var är min beställning? Jag har väntat i två veckor")
+    assert said.handoff
+    assert said.handoff["details"][0] == "The customer writes in Swedish, which the assistant doesn't speak"
+    assert said.texts[0].startswith("I only speak English")
+
+
+async def test_a_foreign_word_in_english_is_no_other_language(chat: Chat) -> None:
+    said = await chat.write("merci! how long does delivery take?")
+    assert said.handoff is None

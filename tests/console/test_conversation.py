@@ -26,6 +26,7 @@ UPSET = Triage(
     sentiment=Sentiment.NEGATIVE,
     sentiment_value=-0.8,
     urgency=(Urgency.LEGAL,),
+    language="en",
 )
 
 
@@ -173,6 +174,7 @@ async def test_evidence_says_why_a_person_was_asked_for(site: Site) -> None:
         "The customer asked to talk to a person.",
         "Delivery late",
         "Legal threat",
+        "wrote in English",
         "It should take two days.",
     ):
         await expect(evidence).to_contain_text(words)

@@ -263,6 +263,7 @@ async def test_the_view_holds_the_evidence(log, database, desk) -> None:
         severity=Severity.BLAME,
         sentiment=Sentiment.NEGATIVE,
         sentiment_value=-0.7,
+        language="en",
         entities=(Entity(kind="order_number", value="LF-20481", start=0, end=8),),
     )
     message = await customer_says(log, LEE, "LF-20481 is late AGAIN", angry)
@@ -281,6 +282,7 @@ async def test_the_view_holds_the_evidence(log, database, desk) -> None:
     assert evidence.sentiment[0].message == message
     assert (evidence.severity, evidence.complaint) == (Severity.BLAME, 0.93)
     assert [one.value for one in evidence.entities] == ["LF-20481"]
+    assert evidence.languages == ["en"]
     assert evidence.bot_said == ["I am sorry to hear that."]
     assert view.transcript[0].triage == angry
     assert [(one.type, one.by, one.text) for one in view.moments] == [

@@ -238,3 +238,42 @@ def test_the_certainty_that_nothing_is_reproached_is_no_severity():
     decision = decide([turn("talk_to_human", severity_scores={Severity.NONE: 1.0})], LIMITS)
     assert decision is not None
     assert "severity" not in decision.scores
+
+
+@pytest.mark.parametrize("language", ["en", None])
+def test_what_is_spoken_or_cant_be_told_needs_nobody(language):
+    assert decide([turn(language=language)], LIMITS) is None
+
+
+def test_a_language_that_is_not_spoken_goes_to_a_person():
+    decision = decide([turn(language="de")], LIMITS)
+    assert (decision.step, decision.reason, decision.priority) == (Step.HAND_OVER, Reason.LANGUAGE, Priority.P3)
+    assert decision.cause == "language"
+    assert decision.details == ("The customer writes in German, which the assistant doesn't speak",)
+
+
+def test_a_customer_is_told_in_their_own_language_if_there_are_words_for_it():
+    limits = Thresholds(told_in=("de",))
+    causes = [decide([turn(language=code)], limits).cause for code in ("de", "sv")]
+    assert causes == ["language_de", "language"]
+
+
+def test_an_assistant_that_speaks_two_languages_answers_both():
+    limits = Thresholds(languages=("en", "de"))
+    assert decide([turn(language="de")], limits) is None
+    assert decide([turn(language="fr")], limits).reason is Reason.LANGUAGE
+
+
+def test_an_answer_about_a_complaint_may_hold_foreign_names():
+    asked = replace(turn("inform_order", language="fr"), about_complaint=True)
+    assert decide([asked], LIMITS) is None
+
+
+def test_danger_comes_before_the_language():
+    decision = decide([turn(language="de", urgency=(Urgency.SAFETY,))], LIMITS)
+    assert (decision.reason, decision.priority) == (Reason.URGENT, Priority.P1)
+
+
+def test_blame_in_another_language_keeps_its_priority():
+    decision = decide([complaint(Severity.BLAME, language="de")], LIMITS)
+    assert (decision.reason, decision.priority) == (Reason.LANGUAGE, Priority.P2)

@@ -31,7 +31,14 @@ def test_a_priority_that_is_not_set_keeps_its_default():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"urgent": {"nuisance": "P1"}}, {"urgent": {"legal": "P9"}}, {"complaint": 0.5}, {"fallbacks": "two"}],
+    [
+        {"urgent": {"nuisance": "P1"}},
+        {"urgent": {"legal": "P9"}},
+        {"complaint": 0.5},
+        {"fallbacks": "two"},
+        {"languages": "en"},
+        {"told_in": [1]},
+    ],
 )
 def test_a_wrong_value_is_told_with_its_setting(wrong):
     (name,) = wrong
