@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from bench import agreement
 from bot.conversation.errors import ConfigError
-from bot.conversation.triage import Triage
+from bot.conversation.triage import Severity, Triage
 from bot.nlu.entities import EntityFinder
 from bot.nlu.intents import OUT_OF_SCOPE
 from bot.nlu.skill import FALLBACK, Skill, load_skill
@@ -67,6 +68,22 @@ def test_complaints_are_told_from_the_rest(judged: list[tuple[dict[str, Any], Tr
 def test_severity_and_sentiment_are_mostly_right(judged: list[tuple[dict[str, Any], Triage]]) -> None:
     assert share(triage.severity == message["severity"] for message, triage in judged) >= 0.72
     assert share(triage.sentiment == message["sentiment"] for message, triage in judged) >= 0.76
+
+
+def test_two_annotators_agree_on_severity() -> None:
+    pairs = [(first, second) for first, second, complaint in agreement.opinions() if complaint]
+    assert agreement.kappa(pairs) >= 0.70
+    assert agreement.kappa(pairs, quadratic=True) >= 0.80
+
+
+@pytest.mark.parametrize("quadratic", [False, True])
+def test_kappa_is_what_scikit_learn_makes_of_it(quadratic: bool) -> None:
+    from sklearn.metrics import cohen_kappa_score
+
+    pairs = [(first, second) for first, second, _ in agreement.opinions()]
+    steps = [[list(Severity).index(one) for one in side] for side in zip(*pairs, strict=True)]
+    expected = cohen_kappa_score(*steps, weights="quadratic" if quadratic else None)
+    assert agreement.kappa(pairs, quadratic) == pytest.approx(expected)
 
 
 def test_an_urgency_signal_is_seldom_wrong(judged: list[tuple[dict[str, Any], Triage]]) -> None:
