@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict
 
-_NUMBER = r"(?:\d{1,3}(?:[, ]\d{3})+|\d+)(?:[.,]\d{1,2})?(?![\d,.]*\d)"
+_NUMBER = r"(?:\d{1,3}(?:\.\d{3})+(?:,\d{1,2})?|(?:\d{1,3}(?:[, ]\d{3})+|\d+)(?:[.,]\d{1,2})?)(?![\d,.]*\d)"
 _UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
 _SMALL = {word: value for value, word in enumerate(f"{_UNITS} seventeen eighteen nineteen".split())}
 _TENS = {
@@ -55,6 +55,8 @@ class Amounts:
             (code, part, pattern) for code, known in currencies.items() for part, pattern in _patterns(code, known)
         ]
         self._notes = {word: (code, value) for code, known in currencies.items() for word, value in known.notes.items()}
+        note = rf"(?:a |an |(?P<digits>\d+) |(?P<spoken>{'|'.join(_SMALL)}) )?(?P<note>{_any(self._notes)})s?"
+        self._notes_pattern = re.compile(rf"\b{note}\b") if self._notes else None
 
     def find(self, text: str) -> Iterator[Amount]:
         """Return the amounts of a text; they may overlap, the longest is meant."""
@@ -64,10 +66,10 @@ class Amounts:
                 number = _number(match)
                 if number is not None:
                     yield Amount(match.start(), match.end(), code, number / 100 if part else number)
-        if self._notes:
-            for match in re.finditer(rf"\b(?:a |an )?({_any(self._notes)})\b", lower):
-                code, value = self._notes[match[1]]
-                yield Amount(match.start(), match.end(), code, Decimal(value))
+        if self._notes_pattern:
+            for match in self._notes_pattern.finditer(lower):
+                code, value = self._notes[match["note"]]
+                yield Amount(match.start(), match.end(), code, value * (_number(match) or Decimal(1)))
 
 
 def _patterns(code: str, known: Currency) -> Iterator[tuple[bool, re.Pattern[str]]]:
@@ -81,6 +83,7 @@ def _patterns(code: str, known: Currency) -> Iterator[tuple[bool, re.Pattern[str
     spoken = rf"(?P<spoken>(?:a |an |(?:{word})[ -])(?:(?:{word}|and)[ -])*?)"
     yield False, re.compile(rf"(?<!\w){spoken}(?:{names})(?!\w)")
     if known.small:
+        yield True, re.compile(rf"(?<!\w){spoken}(?:{_any(known.small)})(?!\w)")
         yield True, re.compile(rf"(?<![\w.,-])(?P<digits>\d{{1,4}})\s?(?:{_any(known.small)})(?!\w)")
 
 
@@ -92,7 +95,7 @@ def _number(match: re.Match[str]) -> Decimal | None:
     found = match.groupdict()
     if found.get("digits"):
         digits = found["digits"].replace(" ", "")
-        if re.search(r",\d{1,2}$", digits):  # 12,50 as in most of Europe
+        if re.search(r",\d{1,2}$|\.\d{3}$", digits):  # 12,50 and 1.200 as in most of Europe
             digits = digits.replace(".", "").replace(",", ".")
         number = Decimal(digits.replace(",", "")) + Decimal(found.get("rest") or 0) / 100
         return number * 1000 if found.get("thousands") else number

@@ -38,8 +38,17 @@ _WEEKDAY = (
     r"(?P<weekday>mon(?:day)?|tues?(?:day)?|wed(?:nesday|s)?|thur?s?(?:day)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)"
 )
 _LONG_WEEKDAY = r"(?P<weekday>monday|tuesday|tues|wednesday|weds|thursday|thurs|friday|saturday|sunday)"
+_BEFORE_A_DAY = r"(?:on|by|for|from|since|till|til|until|before|after|due|dated|booked|ordered|bought|paid|sent)"
 _COUNT = rf"(?P<count>\d{{1,3}}|a couple of|couple of|{'|'.join(word for word in _NUMBERS if ' ' not in word)})"
 _NOT_THE_DAY = r"(?!\s+(?:time|party|attempt|order|one|item|parcel|floor|email|call|birthday|of\s+the\s+month|century))"
+
+_NEAR = {
+    "day before yesterday": -2,
+    **dict.fromkeys(["yesterday", "yesterdy", "yday", "yest"], -1),
+    **dict.fromkeys(["today", "2day"], 0),
+    **dict.fromkeys(["tomorrow", "tommorow", "tomorow", "tommorrow", "tomoro", "2moro", "2morrow", "tmrw", "tomoz"], 1),
+    "day after tomorrow": 2,
+}
 
 _PATTERNS = [
     ("iso", re.compile(r"(?<![\d/.-])(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})(?![\d/-])")),
@@ -59,22 +68,25 @@ _PATTERNS = [
     ("named", re.compile(rf"\b(?:{_WEEKDAY},?\s+)?{_MONTH}\s+(?:the\s+)?{_DAY}(?![\w:]|\s?(?:%|am\b|pm\b)){_YEAR}")),
     ("day", re.compile(rf"\b(?:{_LONG_WEEKDAY}\s+)?the\s+(?P<span>(?P<day>\d{{1,2}})(?:st|nd|rd|th))\b{_NOT_THE_DAY}")),
     ("day", re.compile(rf"\b{_WEEKDAY}\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)\b{_NOT_THE_DAY}")),
-    ("ago", re.compile(rf"\b{_COUNT}\s+(?P<unit>day|week|month)s?\s+(?:ago|back)\b")),
-    ("ahead", re.compile(rf"\bin\s+(?P<span>{_COUNT}\s+(?P<unit>day|week)s?)(?:'|\b)\s?(?:time\b)")),
-    ("near", re.compile(r"\b(?P<near>day before yesterday|day after tomorrow|yesterday|today|tomorrow|tmrw|tomoz)\b")),
+    ("day", re.compile(rf"\b{_BEFORE_A_DAY}\s+(?P<span>(?P<day>\d{{1,2}})(?:st|nd|rd|th))\b{_NOT_THE_DAY}")),
+    ("ago", re.compile(rf"\b{_COUNT}\s+(?P<unit>day|week|fortnight|month)s?\s+(?:ago|back)\b")),
+    ("ahead", re.compile(rf"\bin\s+(?P<span>{_COUNT}\s+(?P<unit>day|week|fortnight)s?)(?:'|\b)\s?(?:time\b)")),
+    ("near", re.compile(rf"\b(?P<near>{'|'.join(sorted(_NEAR, key=len, reverse=True))})\b")),
     (
         "weekday",
-        re.compile(rf"\b(?:(?P<which>last|next|this|coming)\s+)?{_LONG_WEEKDAY}\b(?P<week>\s+(?:last\s+)?week\b)?"),
+        re.compile(
+            rf"(?<!\bevery )(?<!\beach )\b(?:(?P<which>last|next|this|coming)\s+)?{_LONG_WEEKDAY}\b"
+            r"(?:(?P<gone>\s+(?:just\s+)?gone\b)|(?P<week>\s+(?:last\s+)?week\b))?"
+        ),
     ),
 ]
-_NEAR = {"day before yesterday": -2, "yesterday": -1, "today": 0, "tomorrow": 1, "tmrw": 1, "tomoz": 1}
-_NEAR["day after tomorrow"] = 2
+_DAYS_IN = {"day": 1, "week": 7, "fortnight": 14}
 _AHEAD = re.compile(
     r"\b(?:will|can|could|would|please|want|book|arrange|going to|when|if|by|until|before|possible|for)\b"
 )
-
-
 _PAST = re.compile(r"\b(?:paid|bought|ordered|came|arrived|was|were|got|since|sent|returned|took|charged|had|did)\b")
+_MAYBE_A_SHARE = re.compile(r"[1-9]/(?:[234]|10)|10/10")
+_DAY_BEFORE = re.compile(rf"\b{_BEFORE_A_DAY}\s(?:the\s)?$")
 
 
 @dataclass(frozen=True)
@@ -121,8 +133,12 @@ def _resolve(kind: str, match: re.Match[str], text: str, today: date) -> date | 
     if kind in ("iso", "numbers", "named"):
         month = int(found["month"]) if found["month"].isdigit() else _index(_MONTHS, found["month"]) + 1
         day = int(found["day"])
+        if kind == "numbers" and _is_a_share(match[0], text, match.start()):
+            raise ValueError("a share or a mark")
         if found.get("year"):
             year = int(found["year"])
+            if kind == "numbers" and month > 12:  # as in America, where it can't be meant otherwise
+                month, day = day, month
             return date(year + 2000 if year < 100 else year, month, day)
         return _closest(today, month, day)
     if kind == "day":
@@ -131,23 +147,38 @@ def _resolve(kind: str, match: re.Match[str], text: str, today: date) -> date | 
         count = int(found["count"]) if found["count"].isdigit() else _NUMBERS[found["count"]]
         if found["unit"] == "month":
             return None  # which day is meant nobody can tell
-        days = count * (7 if found["unit"] == "week" else 1)
+        days = count * _DAYS_IN[found["unit"]]
         return today + timedelta(days=-days if kind == "ago" else days)
     if kind == "near":
         return today + timedelta(days=_NEAR[found["near"]])
-    return _weekday(_index(_DAYS, found["weekday"]), found["which"] or "", text[: match.start()], today)
+    which = "last" if found["gone"] else found["which"] or ""
+    return _weekday(_index(_DAYS, found["weekday"]), which, text[: match.start()], text[match.end() :], today)
 
 
-def _weekday(number: int, which: str, before: str, today: date) -> date:
-    """Return the weekday that is meant: the last one, unless the words before it look ahead."""
+def _weekday(number: int, which: str, before: str, after: str, today: date) -> date:
+    """Return the weekday that is meant: the last one, unless the words around it look ahead.
+
+    The closest cue before it counts, then those after it.
+    """
     ahead = (number - today.weekday()) % 7
     if which == "last":
         return today - timedelta(days=(today.weekday() - number) % 7 or 7)
     if which == "next":
         return today + timedelta(days=ahead or 7)
-    if which or _AHEAD.search(before):
+    if which or _looks_ahead(before, after):
         return today + timedelta(days=ahead)
     return today - timedelta(days=(today.weekday() - number) % 7)
+
+
+def _is_a_share(written: str, text: str, start: int) -> bool:
+    """Say whether `3/4` or `9/10` is more likely no day: it is one by itself, or after a word such as `on`."""
+    alone = written == text.strip()
+    return bool(_MAYBE_A_SHARE.fullmatch(written)) and not alone and not _DAY_BEFORE.search(text[:start])
+
+
+def _looks_ahead(before: str, after: str) -> bool:
+    ahead, past = (max((cue.end() for cue in each.finditer(before)), default=0) for each in (_AHEAD, _PAST))
+    return ahead > past if ahead or past else bool(_AHEAD.search(after)) and not _PAST.search(after)
 
 
 def _closest(today: date, month: int, day: int) -> date:

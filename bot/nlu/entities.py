@@ -20,6 +20,8 @@ ORDER = ("email", "phone", "order_number", "amount", "date", "store", "product")
 _EMAIL = re.compile(r"[\w.+'-]*\w@\w[\w-]*(?:\.[\w-]+)*\.[^\W\d]{2,}(?![\w-])")
 _PHONE_START = re.compile(r"\(?(?:\+|0)(?=(?:\D*\d){9})")
 _NEAR_BEFORE, _NEAR_AFTER, _LITTLE_ELSE = 8, 2, 4
+_LONG_ENOUGH = 6
+"""Letters from which on a misspelt value can't be taken for another word."""
 _NOTHING = "\0"
 """The label of phrases that are no entity."""
 
@@ -73,6 +75,8 @@ class ValuesFile(_File):
     near: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
+    misspelt: bool = False
+    """Find single words of six letters or more with a slip of the thumb, too."""
 
 
 _MODELS: dict[str, type[FormatsFile] | type[AmountsFile] | type[PhonesFile] | type[ValuesFile] | type[DatesFile]] = {
@@ -219,6 +223,8 @@ def _phones(read: PhonesFile) -> Any:
 def _values(read: ValuesFile) -> Any:
     tokenize = tokenizer()
     phrases = {value: (value, *also) for value, also in read.values.items()}
+    if read.misspelt:
+        phrases = {value: (*also, *_slips(value.lower())) for value, also in phrases.items()}
     book = PhraseBook(tokenize, {**phrases, _NOTHING: read.not_}, ignored=(_NOTHING,), plurals=True)
     near, unless = _any(read.near), _any(read.unless)
     after = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, read.after))})\s$") if read.after else None
@@ -233,6 +239,17 @@ def _values(read: ValuesFile) -> Any:
                 yield Entity(kind=read.entity, value=each.label, start=each.start, end=each.end)
 
     return find
+
+
+def _slips(word: str) -> set[str]:
+    """Return a word with a letter missing, doubled, or swapped with the next; the first letter is seldom wrong."""
+    if len(word) < _LONG_ENOUGH or not word.isalpha():
+        return set()
+    places = range(1, len(word))
+    missing = {word[:place] + word[place + 1 :] for place in places}
+    doubled = {word[:place] + word[place - 1 :] for place in places}
+    swapped = {word[:place] + word[place + 1] + word[place] + word[place + 2 :] for place in places[:-1]}
+    return (missing | doubled | swapped) - {word}
 
 
 def _any(words: tuple[str, ...]) -> re.Pattern[str] | None:
