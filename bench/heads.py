@@ -1,0 +1,96 @@
+"""What the benches of the heads have in common: what is trained on, what is tested on, and the figures as JSON."""
+
+import argparse
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from sklearn.model_selection import StratifiedKFold
+
+from bench.bars import Figure, finish, parser
+from bench.labelled import Row, Trained, as_examples, kind_of, read
+from bot.nlu.encoder import shared_encoder
+
+Said = TypeVar("Said")
+
+TEST_SPLITS = ("test", "val", "oos_test", "oos_val")
+"""Values of a column `split` that mean rows to test on."""
+
+
+def command_line(description: str) -> argparse.Namespace:
+    """Return what the command line of a bench of heads says."""
+    arguments = parser(description)
+    arguments.add_argument(
+        "--train", type=Path, metavar="CSV", help="train on it; without, the shipped heads are tested"
+    )
+    arguments.add_argument(
+        "--test", type=Path, metavar="CSV", help="test on it; the same file if it has a column split"
+    )
+    arguments.add_argument("--folds", type=int, help="instead of --test: train and test on so many parts of --train")
+    chosen = arguments.parse_args()
+    if bool(chosen.test) == bool(chosen.folds):
+        arguments.error("say what to test on: --test CSV, or --train CSV --folds 10")
+    if chosen.folds and not chosen.train:
+        arguments.error("--folds goes with --train: the shipped heads are trained on other sentences")
+    if chosen.folds and chosen.folds < 2:
+        arguments.error("--folds takes a number from 2 on")
+    return chosen
+
+
+def trained_on(rows: Sequence[Row]) -> Trained:
+    """Train the heads that the labels of rows are for."""
+    kind = kind_of(rows)
+    encoder = shared_encoder()
+    if kind == "intent":
+        return Trained(encoder, [], [(row.text, row.label) for row in rows])
+    return Trained(encoder, as_examples(rows, kind), [])
+
+
+def judged(
+    chosen: argparse.Namespace, ask: Callable[[Trained, Sequence[Row]], list[Said]], shipped: Callable[[], Trained]
+) -> tuple[list[Row], list[Said]]:
+    """Return the rows that were tested on, and what the heads say of each."""
+    if not chosen.folds:
+        training, test = _parts(chosen)
+        heads = trained_on(training) if training else shipped()
+        return test, ask(heads, test)
+    rows = read(chosen.train)
+    return rows, cross_judged(rows, chosen.folds, ask)
+
+
+def cross_judged(rows: Sequence[Row], folds: int, ask: Callable[[Trained, Sequence[Row]], list[Said]]) -> list[Said]:
+    """Return what heads say of each row that were trained on the other parts."""
+    said: dict[int, Said] = {}
+    for training, test in _folds(rows, folds):
+        heads = trained_on([rows[place] for place in training])
+        said.update(zip(test, ask(heads, [rows[place] for place in test]), strict=True))
+    return [said[place] for place in range(len(rows))]
+
+
+def report(title: str, figures: list[Figure], found: dict[str, Any], json_file: Path | None) -> None:
+    """Print the figures beside their bars, write `found` with them if asked to, and end the program."""
+    if json_file:
+        rows = [asdict(figure) | {"reached": figure.reached} for figure in figures]
+        json_file.write_text(json.dumps({**found, "title": title, "figures": rows}, indent=2), encoding="utf-8")
+    finish(title, figures, None)
+
+
+def _parts(chosen: argparse.Namespace) -> tuple[list[Row], list[Row]]:
+    test = read(chosen.test)
+    if not chosen.train:
+        return [], test
+    if chosen.train.resolve() != chosen.test.resolve():
+        return read(chosen.train), test
+    parts = [[row for row in test if (row.split in TEST_SPLITS) is tested] for tested in (False, True)]
+    if not all(parts):
+        raise SystemExit(f"{chosen.test} can't be trained and tested on: it has no column split that tells two parts")
+    return parts[0], parts[1]
+
+
+def _folds(rows: Sequence[Row], count: int) -> Iterator[tuple[list[int], list[int]]]:
+    made = StratifiedKFold(count, shuffle=True, random_state=0)
+    for training, test in made.split(np.zeros(len(rows)), [row.label for row in rows]):
+        yield training.tolist(), test.tolist()
