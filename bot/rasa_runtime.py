@@ -33,7 +33,7 @@ SERVING = ("rasa.core.processor", "rasa.core.policies.rule_policy", "rasa.core.n
 """The part of Rasa that every model needs to be served; imported without the packages that serving doesn't need."""
 
 MODEL_CODE = ("bot/nlu", "bot/policies")
-MODEL_LIBRARIES = ("rasa", "numpy", "scikit-learn", "scipy", "spacy", "onnxruntime", "tokenizers")
+MODEL_LIBRARIES = ("rasa", "numpy", "scikit-learn", "scipy", "spacy", "onnxruntime", "tokenizers", "vadersentiment")
 """What besides config, domain and data decides what a trained model is: our code and these packages."""
 
 OLD_STYLE: tuple[tuple[type[Warning], str], ...] = (

@@ -52,9 +52,10 @@ class Encoding:
     """What the encoder says of n texts.
 
     `sentence` is `(n, width) float32` with rows of length 1, `layers` is `(n, layers, width) float32`: the mean of the
-    token vectors of each layer, embeddings first, not normalised.
+    token vectors of each layer, embeddings first, not normalised. `texts` are what was encoded.
     """
 
+    texts: tuple[str, ...]
     sentence: Floats
     layers: Floats
 
@@ -97,7 +98,7 @@ class Encoder:
         layers = np.empty((len(rows), self.depth, self.width), np.float32)
         for place, row in enumerate(rows):
             sentence[place], layers[place] = row
-        return Encoding(sentence, layers)
+        return Encoding(tuple(texts), sentence, layers)
 
     def forget(self) -> None:
         """Drop the results that are kept."""

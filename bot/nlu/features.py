@@ -3,6 +3,7 @@
 import numpy as np
 
 from bot.nlu.encoder import Encoding, Floats
+from bot.nlu.lexicon import mood_of_words
 
 
 def tone(encoding: Encoding) -> Floats:
@@ -25,3 +26,12 @@ def topic(encoding: Encoding) -> Floats:
     Source: measured on BANKING77 with ten examples an intent: sentence vectors 85.4 %, with more layers 85.0 % or less.
     """
     return encoding.sentence
+
+
+def mood(encoding: Encoding) -> Floats:
+    """Return `(n, features)`: `tone`, and behind it what a dictionary says of the mood of the words.
+
+    Source: measured with heads trained on our sentences; airline tweets, macro-F1 70.6 without and 71.4 with the words,
+    TweetEval, macro-recall 61.3 and 63.5. For complaints the words added nothing.
+    """
+    return np.concatenate([tone(encoding), mood_of_words(encoding.texts)], axis=1)

@@ -24,7 +24,8 @@ class Task:
     """What a head is to learn.
 
     `targets` is `(n, labels) float32` of 0 and 1. `strength` is the inverse of the L2 penalty. `known`, of the shape of
-    `targets`, is 0 where nothing is known.
+    `targets`, is 0 where nothing is known. `balanced`, for exclusive labels: take none of them for commoner than
+    another, whatever their shares here.
     """
 
     labels: tuple[str, ...]
@@ -32,6 +33,7 @@ class Task:
     exclusive: bool
     strength: float
     known: Floats | None = None
+    balanced: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +50,11 @@ class Space:
     mean: Floats
 
     @classmethod
-    def of(cls, features: Floats, standardise: bool = True) -> "Space":
-        """Return the space of `(n, features)`; `standardise` gives each feature the same weight."""
+    def of(cls, features: Floats, standardise: bool = True, weights: Floats | float = 1.0) -> "Space":
+        """Return the space of `(n, features)`; `standardise` gives each feature the same weight, times `weights`."""
         mean = features.mean(axis=0)
         deviation = features.std(axis=0) + 1e-6 if standardise else np.ones(features.shape[1], np.float32)
+        deviation = deviation / weights
         inputs = ((features - mean) / deviation).astype(np.float32)
         spread, axes = np.linalg.eigh(inputs.T @ inputs / len(inputs))
         spread, axes = spread[::-1], axes[:, ::-1]
@@ -92,9 +95,11 @@ def _fit(space: Space, task: Task) -> Fit:
         held_back[part] = space.inputs[part] @ weights.T + bias
     scale, shift = _calibrate(held_back, task)
     weights, bias = _solve(space, task, np.arange(len(task.targets)))
-    linear = space.linear(weights * scale[:, None], bias * scale + shift, task)
     logits = held_back * scale + shift
-    return Fit(linear, logits, calibration_error(to_probabilities(logits, task.exclusive), task))
+    error = calibration_error(to_probabilities(logits, task.exclusive), task)
+    share = np.log(np.maximum(task.targets.mean(axis=0), 1e-9)) if task.balanced else np.float32(0)
+    linear = space.linear(weights * scale[:, None], bias * scale + shift - share, task)
+    return Fit(linear, logits - share, error)
 
 
 def one_hot(values: Sequence[str], labels: Sequence[str]) -> Floats:
