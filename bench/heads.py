@@ -83,7 +83,12 @@ def _parts(chosen: argparse.Namespace) -> tuple[list[Row], list[Row]]:
     if not chosen.train:
         return [], test
     if chosen.train.resolve() != chosen.test.resolve():
-        return read(chosen.train), test
+        training = read(chosen.train)
+        seen = {row.text for row in training}
+        unseen = [row for row in test if row.text not in seen]
+        if len(unseen) < len(test):
+            print(f"left out of {chosen.test.name}: {len(test) - len(unseen):,} rows that are in {chosen.train.name}")
+        return training, unseen
     parts = [[row for row in test if (row.split in TEST_SPLITS) is tested] for tested in (False, True)]
     if not all(parts):
         raise SystemExit(f"{chosen.test} can't be trained and tested on: it has no column split that tells two parts")
