@@ -3,7 +3,8 @@
 All labels of a head are fitted in one run, along the principal axes of the features: a few dozen matrix products.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 from bot.nlu.linear import Floats, Linear, to_probabilities
 
 FOLDS = 3
+AT_ONCE = 2
 STEPS = 200
-KEPT = 0.999
-"""The share of the features' variance that is looked at."""
+KEPT = 0.99
+"""The share of the features' variance that is looked at. Source: measured on public tweets and BANKING77; 0.999 takes
+five times as long for figures within 0.3 points."""
 _SEED = 20240229
 
 
@@ -80,11 +83,16 @@ class Fit:
 
 def fit(space: Space, task: Task) -> Fit:
     """Train and calibrate a head. Texts whose labels are not known still get held-back logits."""
+    return fit_all({"": (space, task)})[""]
+
+
+def fit_all(heads: Mapping[str, tuple[Space, Task]]) -> dict[str, Fit]:
+    """Train and calibrate heads, two at a time."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    # On a busy machine two threads of such small products wait for each other, ten times as long as one thread takes.
-    with threadpool_limits(1):
-        return _fit(space, task)
+    # On a busy machine two threads of one small product wait for each other, ten times as long as one thread takes.
+    with threadpool_limits(1), ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(zip(heads, pool.map(lambda head: _fit(*head), heads.values()), strict=True))
 
 
 def _fit(space: Space, task: Task) -> Fit:

@@ -10,7 +10,7 @@ import numpy as np
 from bot.conversation.triage import Category, Remedy, Sentiment, Severity, Urgency
 from bot.nlu.encoder import Encoding
 from bot.nlu.features import mood, tone
-from bot.nlu.fitting import Space, Task, fit, many_hot, one_hot
+from bot.nlu.fitting import Space, Task, fit_all, many_hot, one_hot
 from bot.nlu.lexicon import WIDTH as WORDS
 from bot.nlu.linear import Floats, Linear, load_linears, save_linears
 from bot.nlu.triage_data import Example
@@ -22,7 +22,7 @@ WORDS_WEIGHT = 4.0
 """How much more a word's mood weighs than one feature of the encoder, for the sentiment. Source: best of 1, 2, 4 and 8
 on airline tweets and TweetEval, with heads trained on our sentences."""
 
-COMPLAINT_THRESHOLD = 0.45
+COMPLAINT_THRESHOLD = 0.4
 """From here on a message counts as a complaint. Source: docs/nlu.md, operating points."""
 LABEL_THRESHOLD = 0.5
 """From here on a category or a remedy is named."""
@@ -105,10 +105,9 @@ class TriageHeads:
 def train_heads(encoding: Encoding, examples: Sequence[Example]) -> TriageHeads:
     """Train all heads on labelled sentences; `encoding` holds their vectors, in the same order."""
     tasks = tasks_of(examples)
-    space = Space.of(tone(encoding))
-    fits = {name: fit(space, task) for name, task in tasks.items() if name != SENTIMENT}
-    if SENTIMENT in tasks:
-        fits[SENTIMENT] = fit(_mood_space(encoding), tasks[SENTIMENT])
+    spaces = {SENTIMENT: _mood_space(encoding)} if SENTIMENT in tasks else {}
+    others = Space.of(tone(encoding))
+    fits = fit_all({name: (spaces.get(name, others), task) for name, task in tasks.items()})
     about = {
         "format": FORMAT,
         "sentences": len(examples),
