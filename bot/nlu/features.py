@@ -5,6 +5,9 @@ import numpy as np
 from bot.nlu.encoder import Encoding, Floats
 from bot.nlu.lexicon import mood_of_words
 
+LAYER_BEFORE = 0.7
+"""How much the layer before the last counts for the topic."""
+
 
 def tone(encoding: Encoding) -> Floats:
     """Return `(n, features)`: the upper half of the layers, each row of each layer made length 1.
@@ -21,11 +24,15 @@ def tone(encoding: Encoding) -> Floats:
 
 
 def topic(encoding: Encoding) -> Floats:
-    """Return `(n, width)`: the sentence vectors, which carry what a text is about.
+    """Return `(n, features)`: the sentence vectors, which carry what a text is about, and behind them the layer before.
 
-    Source: measured on BANKING77 with ten examples an intent: sentence vectors 85.4 %, with more layers 85.0 % or less.
+    Source: measured without and with that layer; CLINC150 95.9 and 96.4 % right, BANKING77 with ten examples an intent
+    85.8 and 85.5 %, nlu_data/golden/intents.yml 78.3 and 79.0 %.
     """
-    return encoding.sentence
+    before = encoding.layers[:, max(0, encoding.layers.shape[1] - 2)]
+    lengths = np.linalg.norm(before, axis=1, keepdims=True)
+    unit: Floats = before / np.maximum(lengths, 1e-12)
+    return np.concatenate([encoding.sentence, LAYER_BEFORE * unit], axis=1)
 
 
 def mood(encoding: Encoding) -> Floats:

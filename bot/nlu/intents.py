@@ -14,7 +14,7 @@ from bot.nlu.features import topic
 from bot.nlu.fitting import Fit, Space, Task, fit, one_hot, platt
 from bot.nlu.linear import Floats, Linear, load_linears, log_sum_exp, save_linears, to_probabilities
 
-FORMAT = 1
+FORMAT = 2
 NAME = "intents"
 OUT_OF_SCOPE = "out_of_scope"
 """The intent whose examples stand for what the assistant does not know; it may be absent."""
