@@ -67,6 +67,25 @@ def measure_speed(cache: Path) -> dict[str, float]:
     return {**found, "single_ms": statistics.median(singles), "batch_per_s": statistics.median(batches)}
 
 
+def measure_explanation(cache: Path) -> dict[str, float]:
+    """Which words of a message carried its scores; the heads are small, which changes nothing of the time."""
+    from bot.nlu.encoder import shared_encoder
+    from bot.nlu.explanation import explain
+    from bot.nlu.heads import train_heads
+    from bot.nlu.triage_data import read_examples
+
+    encoder = shared_encoder(None, cache)
+    examples = read_examples(Path("nlu_data/triage"))[::20]
+    heads = train_heads(encoder.encode([one.text for one in examples]), examples)
+    times = []
+    for _ in range(40):
+        encoder.forget()
+        start = time.perf_counter()
+        explain(MESSAGE, encoder, heads)
+        times.append((time.perf_counter() - start) * 1000)
+    return {"explanation_ms": statistics.median(times)}
+
+
 def measure_memory(cache: Path) -> dict[str, float]:
     """Resident memory of a process that encodes and does nothing else."""
     from bot.nlu.encoder import shared_encoder
@@ -99,6 +118,7 @@ def measure_cosine(cache: Path) -> dict[str, float]:
 MEASUREMENTS = {
     "export": measure_export,
     "speed": measure_speed,
+    "explanation": measure_explanation,
     "memory": measure_memory,
     "cosine": measure_cosine,
 }
@@ -130,6 +150,7 @@ def main() -> None:
         [
             Figure("message of 20 tokens, one thread, p50", found["single_ms"], "ms", 4),
             Figure("the same message again", found["repeated_ms"], "ms"),
+            Figure("which words carried its scores, 2 cores", found["explanation_ms"], "ms", 30),
             Figure("batch of 64 mixed messages, 2 cores", found["batch_per_s"], "messages/s", 400, at_least=True),
             Figure("cosine to fp32, sentence vectors", found["cosine"], "", 0.99, at_least=True),
             Figure("cosine to fp32, worst layer", found["worst_layer"], "", 0.99, at_least=True),

@@ -61,7 +61,7 @@ def _summary(evaluation: Evaluation) -> None:
 
 def _compared(found: Comparison) -> list[str]:
     differences = [_interval(found.accuracy, signed=True), _interval(found.macro_f1, signed=True)]
-    return [*differences, str(found.better), str(found.worse), f"{found.p:.3f}"]
+    return [*differences, str(found.better), str(found.worse), "<0.001" if found.p < 0.001 else f"{found.p:.3f}"]
 
 
 def _details(report: HeadReport) -> None:

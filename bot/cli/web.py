@@ -104,7 +104,7 @@ class Web:
         app.add_api_route("/docs", self.api_page, include_in_schema=False, response_class=HTMLResponse)
         app.add_api_route("/", _to_chat, include_in_schema=False)
         add_error_table(app)
-        mount_console(app, self.desk, self.auth, figures, settings, self.accounts)
+        mount_console(app, self.desk, self.auth, figures, settings, self.accounts, self.triage.explain)
 
     @property
     def asgi(self) -> ASGIApp:

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from bot.conversation.errors import ConfigError
+from bot.conversation.explanation import Explanation
 from bot.conversation.triage import Entity, Guess, Triage, Urgency
 from bot.nlu.encoder import CACHE, CARRIED, Encoder, carried_encoder, shared_encoder
 from bot.nlu.entities import EntityFinder
+from bot.nlu.explanation import explain
 from bot.nlu.heads import COMPLAINT_THRESHOLD, Judgement, TriageHeads
 from bot.nlu.intents import IntentGuess, IntentHead
 from bot.nlu.language import language_of
@@ -109,6 +111,10 @@ class Skill:
         guesses = self._intents.guess(encoding)
         judgements = self._heads.judge(encoding, self._thresholds.complaint)
         return [self._one(*row, today) for row in zip(texts, guesses, judgements, strict=True)]
+
+    def explain(self, text: str) -> Explanation:
+        """Return which words of a text carried its complaint and its mood."""
+        return explain(text, self._encoder, self._heads)
 
     def _one(self, text: str, guess: IntentGuess, judgement: Judgement, today: date) -> Triage:
         entities = self._entities.find(text, today)

@@ -1,4 +1,4 @@
-"""Triage over HTTP: `POST /api/v1/triage`."""
+"""Triage over HTTP: `POST /api/v1/triage`, and why it is what it is."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.channels.text import MAX_CHARS
+from bot.conversation.explanation import Explanation
 from bot.policies.priority import PrioritisedTriage
 from bot.triage.service import TriageService
 
@@ -55,6 +56,14 @@ class Texts(BaseModel):
     )
 
 
+class Text(BaseModel):
+    """What is to be explained."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    text: str = Field(max_length=MAX_CHARS, examples=["the kettle arrived broken and nobody answers"])
+
+
 class TriageAnswer(BaseModel):
     """The triage of each text, in the order of the texts."""
 
@@ -76,5 +85,13 @@ def create_router(service: TriageService, authorise: Callable[..., Awaitable[Any
         found = await service.triage(body.texts)
         answer = TriageAnswer.model_construct(items=found)  # from our own process: not to be checked once more
         return Response(answer.model_dump_json(), media_type="application/json")
+
+    @router.post("/explanation", summary="Explain the triage of a text", response_model=Explanation)
+    async def post_explanation(body: Text) -> Explanation:
+        """Return how much each word, or each of eight phrases of a longer text, adds to the complaint and to the mood.
+
+        Nothing of it is kept. 503 while too many texts wait: try again after `Retry-After` seconds.
+        """
+        return await service.explain(body.text)
 
     return router

@@ -9,13 +9,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from bot.conversation.errors import ConfigError, Unavailable
+from bot.conversation.explanation import Explanation
 from bot.policies.priority import PrioritisedTriage
 from bot.triage.workers import Workers
 
 logger = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 MOST_WAITING = 8
 """Requests that wait at the same time; at 256 texts each, about ten seconds of work for one core."""
@@ -30,6 +33,9 @@ class Triages(Protocol):
 
     def submit(self, texts: Sequence[str], today: date) -> Future[list[PrioritisedTriage]]:
         """Begin to triage texts."""
+
+    def explain(self, text: str) -> Future[Explanation]:
+        """Begin to explain a text."""
 
     def close(self, *, finish: bool = False) -> None:
         """End it, at once or after what it was asked for."""
@@ -69,6 +75,13 @@ class TriageService:
         Raises:
             Unavailable: too many requests wait, it took too long, there is no model, or the process has ended.
         """
+        return await self._in_turn(lambda workers: workers.submit(texts, datetime.now(UTC).date()))
+
+    async def explain(self, text: str) -> Explanation:
+        """Return which words of a text carried its complaint and its mood; raises what `triage` does."""
+        return await self._in_turn(lambda workers: workers.explain(text))
+
+    async def _in_turn(self, ask: Callable[[Triages], Future[Answer]]) -> Answer:
         if self._waiting >= MOST_WAITING:
             raise Unavailable("too many texts wait for their triage; try again")
         self._waiting += 1
@@ -77,7 +90,7 @@ class TriageService:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 workers = await self._workers()
-                return await self._ask(workers, texts)
+                return await self._ask(workers, ask)
         except TimeoutError as error:
             raise Unavailable("the triage takes too long; try again with fewer texts") from error
         finally:
@@ -107,9 +120,9 @@ class TriageService:
                 logger.info("triage_started model=%s", model.name)
             return self._running[1]
 
-    async def _ask(self, workers: Triages, texts: Sequence[str]) -> list[PrioritisedTriage]:
+    async def _ask(self, workers: Triages, ask: Callable[[Triages], Future[Answer]]) -> Answer:
         try:
-            return await asyncio.wrap_future(workers.submit(texts, datetime.now(UTC).date()))
+            return await asyncio.wrap_future(ask(workers))
         except (Unavailable, ConfigError):  # the process has ended: the next request starts another
             if self._running and self._running[1] is workers:
                 self._let_go()

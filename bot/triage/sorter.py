@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from bot.channels.text import mend_surrogates
+from bot.conversation.explanation import Explanation
 from bot.conversation.triage import Triage
 from bot.nlu.skill import load_skill
 from bot.nlu.text import MAX_CHARS
@@ -35,6 +36,10 @@ class Sorter:
         read = [mend_surrogates(text[:MAX_CHARS]) for text in texts]
         said = iter(self._skill.triage([text for text in read if text.strip()], today))
         return [prioritise(next(said), self._thresholds) if text.strip() else self._nothing for text in read]
+
+    def explain(self, text: str) -> Explanation:
+        """Return which words of a text carried its complaint and its mood."""
+        return self._skill.explain(mend_surrogates(text))
 
 
 def thresholds_in(model: Path) -> Thresholds:

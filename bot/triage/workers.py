@@ -16,8 +16,10 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 from bot.conversation.errors import FrontdeskError, Unavailable
+from bot.conversation.explanation import Explanation
 from bot.policies.priority import PrioritisedTriage
 
 logger = logging.getLogger(__name__)
@@ -50,7 +52,11 @@ class Workers:
             Unavailable: the process has ended.
             RuntimeError: the triage of one of the texts failed.
         """
-        return self._threads.submit(self._ask, texts, today)
+        return self._threads.submit(self._ask, "sort", texts, today)
+
+    def explain(self, text: str) -> Future[Explanation]:
+        """Let the next free process explain a text; raises what `submit` does."""
+        return self._threads.submit(self._ask, "explain", text)
 
     def close(self, *, finish: bool = False) -> None:
         """End all processes, whatever they are doing; with `finish`, after all that was submitted."""
@@ -63,10 +69,10 @@ class Workers:
             process.join(JOIN_S)
             connection.close()
 
-    def _ask(self, texts: Sequence[str], today: date) -> list[PrioritisedTriage]:
+    def _ask(self, what: str, *about: object) -> Any:
         connection = self._free.get()
         try:
-            connection.send((texts, today))
+            connection.send((what, *about))
             answer = connection.recv()
         except (EOFError, OSError) as error:
             raise Unavailable("a process of the triage has ended") from error
@@ -74,8 +80,7 @@ class Workers:
             self._free.put(connection)
         if isinstance(answer, Exception):
             raise answer
-        found: list[PrioritisedTriage] = answer
-        return found
+        return answer
 
 
 def serve(connection: Connection, model: Path) -> None:
@@ -91,9 +96,9 @@ def serve(connection: Connection, model: Path) -> None:
             connection.send(error)
             return
         while True:
-            texts, today = connection.recv()
+            what, *about = connection.recv()
             try:
-                answer: object = sorter.sort(texts, today)
+                answer: object = sorter.explain(*about) if what == "explain" else sorter.sort(*about)
             except FrontdeskError as error:
                 answer = error
             except Exception as error:

@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from bot.conversation.errors import Unavailable
+from bot.conversation.explanation import Explain
 from bot.settings import Settings
 from handoff.accounts import Accounts
 from handoff.auth import Auth
@@ -48,13 +49,16 @@ def mount(
     figures: Figures,
     settings: Settings,
     accounts: Accounts | None = None,
+    explain: Explain | None = None,
 ) -> None:
     """Put the desk's pages under /desk of a web application, which has to run `desk.run()` while it lives.
+
+    With `explain`, agents can ask which words carried a triage.
 
     The pages keep nothing in the browser but its own session, so no storage secret is needed. A second call in one
     process replaces what the first one made.
     """
-    console = Console(desk, auth, accounts or Accounts(desk.database), figures, settings)
+    console = Console(desk, auth, accounts or Accounts(desk.database), figures, settings, explain)
     app.include_router(sign_in.routes(console))
     app.include_router(downloads.routes(console))
     app.mount(STATIC_URL, StaticFiles(directory=STATIC))

@@ -1,5 +1,7 @@
 """One conversation: what was said, why it came to a person, and what the agent does about it."""
 
+import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,9 +10,10 @@ from markupsafe import Markup
 from nicegui import ui
 from starlette.responses import Response
 
-from bot.conversation.errors import BadInput, Conflict, NotFound
+from bot.conversation.errors import BadInput, Conflict, NotFound, Unavailable
 from bot.conversation.events import Outcome
-from bot.conversation.ids import ConversationId, TicketId
+from bot.conversation.explanation import Explanation
+from bot.conversation.ids import ConversationId, MessageId, TicketId
 from handoff.console import composer, evidence_panel, thread_head, transcript
 from handoff.console.layout import Keyed, button, frame, html
 from handoff.console.markup import NOTHING, tag
@@ -23,6 +26,8 @@ from handoff.live import What
 from handoff.roles import Right
 from handoff.tables import TicketState
 from handoff.views import ConversationView
+
+logger = logging.getLogger(__name__)
 
 MESSAGES = 150
 """Messages at first; each click on "Show earlier" adds as many."""
@@ -37,6 +42,9 @@ class ConversationPage:
         self.visit = visit
         self.view = view
         self.limit = MESSAGES
+        self.explained: dict[MessageId, Explanation | None] = {}
+        """By message; None while it is asked for."""
+        self._asking: set[asyncio.Task[None]] = set()
         self._chart_options: dict[str, Any] | None = None
 
     def build(self) -> None:
@@ -55,6 +63,7 @@ class ConversationPage:
             visit.on(name, handler, Right.SERVE)
         visit.on("typing", self._typing, Right.SERVE, quiet=True)
         visit.on("earlier", self._earlier)
+        visit.on("explain", self._ask_why)
         name = who(self.view.customer_name, self.view.customer, self.view.channel)
         with frame(visit, "", name), ui.element("div").classes("conversation"):
             with ui.element("aside").classes("rail").props('aria-label="Queue"'):
@@ -124,7 +133,7 @@ class ConversationPage:
         zone = self.visit.zone
         may_serve = self.visit.may(Right.SERVE)
         self._head.set_content(thread_head.head(view, may_serve, self._can_reply, self._can_assign, zone))
-        self._said.show(transcript.entries(view, self.visit.desk.now(), zone))
+        self._said.show(transcript.entries(view, self.visit.desk.now(), zone, self._why))
         earlier = tag("button", "Show earlier messages", type="button", class_="btn", data_act="earlier")
         self._tail.set_content(earlier if view.earlier is not None else NOTHING)
         self._closed.set_content(composer.closed(view, may_serve))
@@ -210,6 +219,38 @@ class ConversationPage:
     async def _note(self, said: Mapping[str, Any]) -> None:
         await self.visit.desk.note(self.view.id, self.visit.caller.agent, str(said.get("text", "")))
         await self.show()
+
+    @property
+    def _why(self) -> dict[MessageId, Explanation | None] | None:
+        return self.explained if self.visit.console.explain else None
+
+    async def _ask_why(self, said: Mapping[str, Any]) -> None:
+        message = MessageId(str(said.get("message", "")))
+        text = next((one.text for one in self.view.transcript if one.id == message and one.triage), None)
+        if text is None or message in self.explained:
+            return
+        self.explained[message] = None
+        self._show(self.view)
+        # Not awaited: the first answer takes seconds, and the agent may go on meanwhile.
+        task = asyncio.create_task(self._explain(message, text))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    async def _explain(self, message: MessageId, text: str) -> None:
+        explain = self.visit.console.explain
+        try:
+            if explain:
+                self.explained[message] = await explain(text)
+        except Unavailable:
+            self.visit.notify("The words can't be looked up right now. Try again in a moment.")
+        except Exception:
+            logger.exception("explanation failed: message=%s", message)
+            self.visit.notify("The words can't be looked up.")
+        if self.explained.get(message) is None:
+            self.explained.pop(message, None)
+        if not self.visit.client.is_deleted:
+            with self.visit.client:
+                self._show(self.view)
 
     async def _typing(self, _: Mapping[str, Any]) -> None:
         if self._can_reply:

@@ -1,14 +1,17 @@
 """How a conversation reads: who said what and when, what NLU says of it, what became of it. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
 from bot.conversation.events import Attachment, Author, Outcome, Reason
+from bot.conversation.explanation import Explanation
+from bot.conversation.ids import MessageId
 from bot.conversation.languages import name_of
 from bot.conversation.triage import Sentiment, Severity, Triage
+from handoff.console.explained import words
 from handoff.console.icons import icon
 from handoff.console.markup import classes, join, tag
 from handoff.console.rows import who
@@ -37,9 +40,14 @@ _MOODS = {Sentiment.NEGATIVE: "bad", Sentiment.POSITIVE: "good", Sentiment.NEUTR
 
 Entry = MessageView | NoteView | Moment
 
+Why = Mapping[MessageId, Explanation | None]
+"""What carried the scores, by message; None while it is looked up."""
 
-def entries(conversation: ConversationView, now: datetime, zone: ZoneInfo) -> Iterator[tuple[str, Markup]]:
-    """Return what stands in the transcript, each with a key of its own, oldest first."""
+
+def entries(
+    conversation: ConversationView, now: datetime, zone: ZoneInfo, why: Why | None = None
+) -> Iterator[tuple[str, Markup]]:
+    """Return what stands in the transcript, each with a key of its own, oldest first; `why` as `message` takes it."""
     everything: list[Entry] = [*conversation.transcript, *conversation.notes, *_shown(conversation.moments)]
     last: Entry | None = None
     for entry in sorted(everything, key=lambda one: one.seq):
@@ -48,12 +56,20 @@ def entries(conversation: ConversationView, now: datetime, zone: ZoneInfo) -> It
             heading = tag("h3", day(entry.at, now, zone), class_="day")
             yield f"d:{date.isoformat()}:{entry.seq}", heading
             last = None
-        yield f"{type(entry).__name__}:{entry.seq}", _entry(entry, last, conversation, zone)
+        yield f"{type(entry).__name__}:{entry.seq}", _entry(entry, last, conversation, zone, why)
         last = entry
 
 
-def message(one: MessageView, last: Entry | None, name: str, zone: ZoneInfo) -> Markup:
-    """Return a message; `last` is what stands before it, `name` what the customer is called."""
+def message(one: MessageView, last: Entry | None, name: str, zone: ZoneInfo, why: Why | None = None) -> Markup:
+    """Return a message.
+
+    Args:
+        one: the message.
+        last: what stands before it.
+        name: what the customer is called.
+        zone: of the times shown.
+        why: what carried the scores of messages that somebody asked about; None if nobody can ask.
+    """
     again = (
         isinstance(last, MessageView)
         and (last.author, last.author_name) == (one.author, one.author_name)
@@ -74,7 +90,7 @@ def message(one: MessageView, last: Entry | None, name: str, zone: ZoneInfo) -> 
         if one.buttons
         else None,
         _fate(one, zone) if company else None,
-        _triage(one.triage) if one.triage else None,
+        _triage(one, one.triage, why) if one.triage else None,
         class_=classes(
             "said",
             one.author,
@@ -105,12 +121,11 @@ def _shown(moments: list[Moment]) -> Iterator[Moment]:
             yield one
 
 
-def _entry(entry: Entry, last: Entry | None, conversation: ConversationView, zone: ZoneInfo) -> Markup:
+def _entry(entry: Entry, last: Entry | None, conversation: ConversationView, zone: ZoneInfo, why: Why | None) -> Markup:
     match entry:
         case MessageView():
-            return message(
-                entry, last, who(conversation.customer_name, conversation.customer, conversation.channel), zone
-            )
+            name = who(conversation.customer_name, conversation.customer, conversation.channel)
+            return message(entry, last, name, zone, why)
         case NoteView():
             return note(entry, zone)
         case Moment():
@@ -196,7 +211,7 @@ def _fate(one: MessageView, zone: ZoneInfo) -> Markup | None:
     return tag("p", icon(symbol), text, class_=classes("fate", one.delivery))
 
 
-def _triage(triage: Triage) -> Markup:
+def _triage(one: MessageView, triage: Triage, why: Why | None) -> Markup:
     chips = []
     if triage.complaint >= LIKELY:
         words = "Complaint" if triage.severity is Severity.NONE else f"Complaint: {SEVERITIES[triage.severity].lower()}"
@@ -206,7 +221,29 @@ def _triage(triage: Triage) -> Markup:
         chips.append(tag("span", plain(triage.sentiment), class_=classes("chip", _MOODS[triage.sentiment])))
     sure = "" if triage.intent == NOT_UNDERSTOOD else f" {triage.confidence:.0%}"
     summary = tag("summary", tag("span", topic(triage.intent) + sure), *chips)
-    return tag("details", summary, tag("div", *_details(triage), class_="triage-more"), class_="triage")
+    asked = why is not None and one.id in why
+    more = tag(
+        "div", *_details(triage), _why(one, triage, why) if why is not None and one.text else None, class_="triage-more"
+    )
+    return tag("details", summary, more, class_="triage", open=asked)
+
+
+def _why(one: MessageView, triage: Triage, why: Why) -> Markup:
+    if one.id not in why:
+        ask = tag("button", "Which words?", type="button", class_="btn", data_act="explain", data_message=one.id)
+        return tag("div", ask, class_="words")
+    found = why[one.id]
+    if found is None:
+        return tag("div", tag("p", "Looking at the words…", class_="muted", role="status"), class_="words")
+    bad = triage.sentiment is not Sentiment.POSITIVE
+    mood = [(part, -part.sentiment if bad else part.sentiment) for part in found.parts]
+    complaint = [(part, part.complaint) for part in found.parts]
+    return tag(
+        "div",
+        group("What speaks for a complaint", words(one.text, complaint)),
+        group(f"What speaks for a {'bad' if bad else 'good'} mood", words(one.text, mood)),
+        class_="words",
+    )
 
 
 def _details(triage: Triage) -> Iterator[Markup]:

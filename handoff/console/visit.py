@@ -23,6 +23,7 @@ from bot.conversation.errors import (
     NotSignedIn,
     Unavailable,
 )
+from bot.conversation.explanation import Explain
 from bot.conversation.ids import ConversationId
 from bot.settings import Settings
 from handoff.accounts import Accounts
@@ -58,6 +59,7 @@ class Console:
     accounts: Accounts
     figures: Figures
     settings: Settings
+    explain: Explain | None = None
 
     @property
     def zone(self) -> ZoneInfo:

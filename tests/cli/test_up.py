@@ -50,6 +50,13 @@ def test_the_first_start_prints_the_password_of_the_administrator_once(installat
         assert installation.admin_password not in log.read_text(errors="replace")
 
 
+def test_it_says_which_model_is_live(installation):
+    (line,) = [line for line in installation.out if line.startswith("  model ")]
+    model = line.split()[1].rstrip(",")
+    assert "live since" in line
+    assert f"ok    the model {model} is live" in installation.run("doctor").stdout
+
+
 def test_a_message_is_answered(installation):
     replies = ask(installation, "up-1", "How long does delivery take?")["replies"]
     assert replies

@@ -272,3 +272,24 @@ async def test_a_supervisor_gives_a_waiting_ticket_to_an_agent(site: Site) -> No
     await dialog.get_by_role("button", name="Hand on").click()
     await expect(page.locator("#holder")).to_have_text("With Cleo Marsh")
     assert (await site.desk.conversation(conversation)).tickets[0].assignee == cleo.id
+
+
+async def test_an_agent_sees_which_words_carried_a_triage(site: Site) -> None:
+    conversation = site.conversation()
+    await customer_says(site.log, conversation, "my <b>parcel</b> is broken", UPSET)
+    page = await site.visit(await site.person("Anna Berg"), f"/desk/c/{conversation}")
+    await page.locator(".triage summary").click()
+    await page.get_by_role("button", name="Which words?").click()
+    await expect(page.locator(".words mark")).to_have_text(["broken", "broken"])
+    await expect(page.locator(".words")).to_contain_text("What speaks for a bad mood")
+    await expect(page.locator(".words p").first).to_have_text("my <b>parcel</b> is broken")
+
+
+async def test_words_that_cant_be_looked_up_are_told_and_can_be_asked_for_again(site: Site) -> None:
+    conversation = site.conversation()
+    await customer_says(site.log, conversation, "this stays unexplained", UPSET)
+    page = await site.visit(await site.person("Anna Berg"), f"/desk/c/{conversation}")
+    await page.locator(".triage summary").click()
+    await page.get_by_role("button", name="Which words?").click()
+    await expect(page.get_by_text("The words can't be looked up right now.")).to_be_visible()
+    await expect(page.get_by_text("Looking at the words")).to_have_count(0)

@@ -26,11 +26,11 @@ CALM = "How long does delivery take?"
 
 @pytest.fixture
 def ask(installation):
-    def post(body: object, role: str | None = "designer") -> httpx.Response:
+    def post(body: object, role: str | None = "designer", path: str = "") -> httpx.Response:
         headers = {"Content-Type": "application/json"}
         if role:
             headers["Authorization"] = f"Bearer {installation.token(role)}"
-        url = f"{installation.url}/api/v1/triage"
+        url = f"{installation.url}/api/v1/triage{path}"
         return httpx.post(url, content=json.dumps(body), headers=headers, timeout=60)
 
     return post
@@ -45,6 +45,17 @@ def test_texts_are_triaged_in_their_order_with_every_field(ask):
     assert angry["reasons"][0] == {"code": "urgent", "cause": "legal", "details": ["Urgent: legal"]}
     assert angry["entities"] == [{"kind": "order_number", "value": "LF-123456", "start": 24, "end": 33}]
     assert calm["intent"] == "faq/delivery_time"
+
+
+def test_a_text_is_explained_word_by_word(ask):
+    answer = ask({"text": "the kettle arrived broken and nobody answers"}, "agent", "/explanation")
+    assert answer.status_code == 200, answer.text
+    parts = answer.json()["parts"]
+    assert [(one["start"], one["end"]) for one in parts[:2]] == [(0, 3), (4, 10)]
+    assert max(parts, key=lambda one: one["complaint"])["start"] == 30
+    assert ask({"text": " "}, path="/explanation").json() == {"parts": []}
+    assert ask({"texts": ["x"]}, path="/explanation").status_code == 422
+    assert ask({"text": "x"}, None, "/explanation").status_code == 401
 
 
 def test_as_many_texts_as_are_allowed_are_answered_and_the_chat_is_not_held_up(ask, installation):
