@@ -293,3 +293,16 @@ async def test_words_that_cant_be_looked_up_are_told_and_can_be_asked_for_again(
     await page.get_by_role("button", name="Which words?").click()
     await expect(page.get_by_text("The words can't be looked up right now.")).to_be_visible()
     await expect(page.get_by_text("Looking at the words")).to_have_count(0)
+
+
+async def test_the_columns_of_a_triage_keep_apart(site: Site) -> None:
+    conversation = site.conversation()
+    await customer_says(site.log, conversation, "my parcel is broken " * 12, UPSET)
+    page = await site.visit(await site.person("Anna Berg"), f"/desk/c/{conversation}")
+    await page.locator(".triage summary").click()
+    overflowing = """() => [...document.querySelectorAll(".triage-more > div")]
+        .filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent)"""
+    for width in (1440, 1100, 390):
+        await page.set_viewport_size({"width": width, "height": 860})
+        await expect(page.locator(".triage-more")).to_be_visible()
+        assert await page.evaluate(overflowing) == [], width
