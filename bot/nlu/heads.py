@@ -15,7 +15,8 @@ from bot.nlu.lexicon import WIDTH as WORDS
 from bot.nlu.linear import Floats, Linear, load_linears, save_linears
 from bot.nlu.triage_data import Example
 
-FORMAT = 2
+FORMAT = 3
+"""Changes with what a head sees of a text: one that learnt to see something else is refused."""
 NAME = "triage"
 SENTIMENT = "sentiment"
 WORDS_WEIGHT = 4.0
@@ -75,9 +76,9 @@ class TriageHeads:
         """Read what `save` wrote.
 
         Raises:
-            ConfigError: the files are missing or damaged.
+            ConfigError: the files are missing, damaged, or of another format.
         """
-        return cls(*load_linears(folder, NAME))
+        return cls(*load_linears(folder, NAME, FORMAT))
 
     def _judgement(self, scores: Mapping[str, Floats], row: int, complaint_threshold: float) -> Judgement:
         def of(name: str) -> dict[str, float]:

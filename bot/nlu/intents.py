@@ -14,7 +14,8 @@ from bot.nlu.features import topic
 from bot.nlu.fitting import Fit, Space, Task, fit, one_hot, platt
 from bot.nlu.linear import Floats, Linear, load_linears, log_sum_exp, save_linears, to_probabilities
 
-FORMAT = 2
+FORMAT = 3
+"""Changes with what a head sees of a text: one that learnt to see something else is refused."""
 NAME = "intents"
 OUT_OF_SCOPE = "out_of_scope"
 """The intent whose examples stand for what the assistant does not know; it may be absent."""
@@ -83,9 +84,9 @@ class IntentHead:
         """Read what `save` wrote.
 
         Raises:
-            ConfigError: the files are missing or damaged.
+            ConfigError: the files are missing, damaged, or of another format.
         """
-        linears, about = load_linears(folder, NAME)
+        linears, about = load_linears(folder, NAME, FORMAT)
         try:
             return cls(linears["intent"], float(about.pop("slope")), float(about.pop("middle")), about)
         except (KeyError, ValueError) as error:

@@ -62,11 +62,11 @@ def save_linears(folder: Path, name: str, linears: Mapping[str, Linear], about: 
     (folder / f"{name}.json").write_text(text, encoding="utf-8")
 
 
-def load_linears(folder: Path, name: str) -> tuple[dict[str, Linear], dict[str, Any]]:
-    """Return what `save_linears` wrote.
+def load_linears(folder: Path, name: str, form: int) -> tuple[dict[str, Linear], dict[str, Any]]:
+    """Return what `save_linears` wrote; `form` is what `about` must give as `format`.
 
     Raises:
-        ConfigError: the files are missing or damaged.
+        ConfigError: the files are missing, damaged, or of another format.
     """
     try:
         described = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
@@ -79,4 +79,9 @@ def load_linears(folder: Path, name: str) -> tuple[dict[str, Linear], dict[str, 
             }
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(f"the {name} heads of the model can't be read ({error}); train again") from error
-    return linears, described["about"]
+    about = described["about"]
+    if about.get("format") != form:
+        raise ConfigError(
+            f"the {name} heads of the model are of another version of Frontdesk; train again: frontdesk train"
+        )
+    return linears, about

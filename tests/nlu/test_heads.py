@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,13 @@ def test_a_damaged_model_is_refused(tmp_path: Path, intents: IntentHead) -> None
     (tmp_path / "intents.npz").write_bytes(b"nothing")
     with pytest.raises(ConfigError, match="train again"):
         IntentHead.load(tmp_path)
+
+
+def test_heads_of_another_version_are_refused(tmp_path: Path, intents: IntentHead, heads: TriageHeads) -> None:
+    for head in (intents, heads):
+        replace(head, about={**head.about, "format": head.about["format"] - 1}).save(tmp_path)
+        with pytest.raises(ConfigError, match="another version of Frontdesk; train again"):
+            head.load(tmp_path)
 
 
 def test_labelled_sentences_take_the_defaults_of_their_file(tmp_path: Path) -> None:
