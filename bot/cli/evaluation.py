@@ -56,10 +56,10 @@ def evaluate(
         heads=heads,
         replay=replayed,
     )
-    for file in (evaluation_of(model), json_file):
-        if file:
-            _write(file, found.save())
+    _write(evaluation_of(model), found.save())
     learning_report.show(found, kept=evaluation_of(model))
+    if json_file:
+        _write(json_file, found.save())
 
 
 def promote(settings: Settings, name: str | None) -> None:

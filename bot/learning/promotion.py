@@ -134,7 +134,7 @@ def _missed_complaints(report: HeadReport, drop: Drop) -> Iterator[str]:
     before = report.comparison.against.recall(COMPLAINT) if report.comparison else None
     now = report.scores.recall(COMPLAINT)
     if before is not None and now is not None and before - now > drop.complaint_recall:
-        yield f"complaint: it finds {now:.1%} of the complaints, the live model {before:.1%}"
+        yield f"complaint: it finds {100 * now:.1f} % of the complaints, the live model {100 * before:.1f} %"
 
 
 def _changed(evaluation: Evaluation, rules: ReplayRules) -> Iterator[str]:

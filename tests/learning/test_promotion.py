@@ -111,7 +111,7 @@ def at_least(name: str = "intents", **limits: float) -> Rules:
         (head("intents"), at_least("remedy"), "remedy: there are no golden tests of it"),
         (head("intents", worse=8), Rules(), "intents: significantly worse than the live model (8 messages newly"),
         (head("severity", better=200, worse=230), Rules(), "severity: accuracy 0.030 below the live model's"),
-        (head("complaint", recalls=(0.8, 0.79)), Rules(), "complaint: it finds 79.0% of the complaints"),
+        (head("complaint", recalls=(0.8, 0.79)), Rules(), "complaint: it finds 79.0 % of the complaints"),
     ],
 )
 def test_each_rule_about_golden_tests_refuses(report: HeadReport, rules: Rules, told: str) -> None:
