@@ -33,8 +33,8 @@ from handoff.views import ConversationView, MessageView, Moment, NoteView
 
 TOGETHER_S = 180
 """Messages of one author that follow this soon stand under one name."""
-LIKELY = 0.5
-"""From which probability a complaint is named in the short line."""
+LIKELY = 0.4
+"""From which probability a complaint is named in the short line; that from which config.yml names its severity."""
 _AUTHORS = {Author.CUSTOMER: "Customer", Author.BOT: "Bot", Author.AGENT: "Agent", Author.SYSTEM: "System"}
 _MOODS = {Sentiment.NEGATIVE: "bad", Sentiment.POSITIVE: "good", Sentiment.NEUTRAL: ""}
 
