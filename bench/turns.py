@@ -1,14 +1,14 @@
 """What a turn costs, however long the conversation is: `uv run python -m bench.turns`.
 
 In one run, on one machine: Frontdesk's turn (snapshot, Rasa, atomic append, AOF with fsync on each write) beside the
-same trained model served by Rasa's processor with Rasa's own Redis tracker store. Then a whole installation: time from
-the command to the first answer, a REST turn, resident memory.
+same trained model served by Rasa's processor with Rasa's own Redis tracker store (`turns`). Then `frontdesk train` into
+a fresh folder (`training`), a whole installation with its first answer and REST turns (`installation`), and worker
+processes that find a full inbox (`throughput`). `--only PART` runs one of them.
 """
 
 import asyncio
 import os
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -16,18 +16,20 @@ import tempfile
 import time
 from pathlib import Path
 
-import httpx
-
 from bench.bars import Figure, finish, parser
+from bench.installation import whole
+from bench.talk import QUESTIONS, message, text
+from bench.throughput import throughput
 from bot.assistant import Assistant
 from bot.conversation.connect import connect, open_log
 from bot.conversation.events import utc_now
-from bot.conversation.ids import MessageId, new_id
 from bot.conversation.log import Log
-from bot.conversation.messages import Inbound, InboxEntry
+from bot.conversation.messages import InboxEntry
 from bot.embedded.redis import RedisServer
 from bot.embedded.server import socket_folder
 from bot.learning.registry import How, Registry
+from bot.nlu.checkpoint import find_checkpoint
+from bot.nlu.encoder import prepare_encoder
 from bot.rasa_runtime import load_processor, train
 from bot.settings import Settings
 from bot.tracker_store import LogTrackerStore
@@ -36,18 +38,7 @@ from bot.worker import Worker
 MARKS = (1, 100, 300, 1000)
 SAMPLES = 40
 STOCK_SAMPLES = 5
-TALK = (
-    "how long does delivery take",
-    "can i return a jumper without the receipt",
-    "thanks",
-    "which cards do you take",
-    "when do i get my refund",
-    "how do i reset my password",
-    "do you deliver to ireland",
-    "what are your opening hours",
-    "how do i use my gift card",
-    "can i change my delivery address",
-)
+PARTS = ("training", "turns", "installation", "throughput")
 
 
 def p50(values: list[float]) -> float:
@@ -71,14 +62,7 @@ class Bench:
 
     async def turn(self, customer: str, number: int) -> float:
         """Run one turn of Frontdesk; return its seconds, from taking the message to the end of the append."""
-        inbound = Inbound(
-            channel="rest",
-            customer=customer,
-            channel_message=f"{number}",
-            text=TALK[number % len(TALK)],
-            received_at=utc_now(),
-            message=MessageId(new_id("m")),
-        )
+        inbound = message(customer, number)
         await self.log.accept(inbound)
         keys = self.log.keys_of(inbound.conversation)
         ((place, _),) = await self.log.redis.xrange(keys.inbox)
@@ -90,7 +74,7 @@ class Bench:
         """Return the seconds of turns around each mark."""
         for number in range(10):
             await self.turn("warm", number)
-        times = {1: [await self.turn(f"first-{number}", 0) for number in range(SAMPLES)]}
+        times = {1: [await self.turn(f"first-{number}", number + 10) for number in range(SAMPLES)]}
         for number in range(max(MARKS)):
             seconds = await self.turn("long", number)
             for mark in MARKS[1:]:
@@ -109,14 +93,13 @@ class Bench:
         processor = load_processor(self.model, store)
 
         async def turn(customer: str, number: int) -> float:
-            text = TALK[number % len(TALK)]
-            message = UserMessage(text, CollectingOutputChannel(), customer, input_channel="rest")
+            said = UserMessage(text(number), CollectingOutputChannel(), customer, input_channel="rest")
             started = time.perf_counter()
-            await processor.handle_message(message)
+            await processor.handle_message(said)
             return time.perf_counter() - started
 
         await turn("warm", 0)
-        times = {1: [await turn(f"first-{number}", 0) for number in range(SAMPLES)]}
+        times = {1: [await turn(f"first-{number}", number) for number in range(SAMPLES)]}
         done = 0
         for mark in MARKS[1:]:
             while done < min(mark, 100) - STOCK_SAMPLES:
@@ -133,111 +116,11 @@ class Bench:
         starts = [
             place for place, event in enumerate(tracker.events) if getattr(event, "action_name", "") == "action_listen"
         ]
-        period = list(tracker.events)[starts[-1 - len(TALK)] : starts[-1]]
-        for _ in range((turns - len(starts)) // len(TALK)):
+        period = list(tracker.events)[starts[-1 - len(QUESTIONS)] : starts[-1]]
+        for _ in range((turns - len(starts)) // len(QUESTIONS)):
             tracker.events.extend(period)
         # Saving would merge by time with what is there and drop the repeated events.
         store.red.set(store.key_prefix + "long", store.serialise_tracker(tracker))  # type: ignore[attr-defined]
-
-
-def resident_mb(pid: int) -> float:
-    """Return the resident memory of a process, in MB."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError(f"process {pid} is gone")
-
-
-def children(pid: int) -> dict[str, int]:
-    """Return the processes below `pid`, by their Frontdesk command."""
-    found: dict[str, int] = {}
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
-            except OSError:
-                continue
-    for process in parents:
-        above: int | None = process
-        while above and above != pid:
-            above = parents.get(above)
-        if above == pid:
-            words = Path(f"/proc/{process}/cmdline").read_bytes().decode(errors="replace").split("\0")
-            for name in ("worker", "sender", "web"):
-                if name in words:
-                    found.setdefault(name, process)
-    return found
-
-
-class Installation:
-    """A whole `frontdesk up` in a folder of its own."""
-
-    def __init__(self, folder: Path, models: Path, log: Path) -> None:
-        self.log = log
-        self.folder = folder
-        environment = os.environ | {"FRONTDESK_ASSISTANT__MODELS": str(models)}
-        self.started = time.perf_counter()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "bot.cli", "up", "--data", str(folder), "--port", "0"],
-            stdout=log.open("w"),
-            stderr=subprocess.STDOUT,
-            env=environment,
-        )
-
-    def url(self) -> str:
-        """Wait until it is ready and return its address."""
-        while self.process.poll() is None:
-            for line in self.log.read_text(errors="replace").splitlines():
-                if "frontdesk is ready: " in line:
-                    return line.split("frontdesk is ready: ")[1].strip()
-            time.sleep(0.02)
-        raise SystemExit(f"frontdesk up ended:\n{self.log.read_text(errors='replace')[-2000:]}")
-
-    def stop(self) -> None:
-        """Stop it as Ctrl-C does."""
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(60)
-
-
-def whole(folder: Path, models: Path) -> list[Figure]:
-    """Measure an installation: start to first answer, REST turns, memory."""
-    data = folder / "data"
-    first = Installation(data, models, folder / "first.log")
-    first.url()
-    token = subprocess.run(
-        [sys.executable, "-m", "bot.cli", "token", "create", "--role", "admin", "--data", str(data)],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.split()[-1]
-    first.stop()
-    again = Installation(data, models, folder / "again.log")
-    try:
-        headers = {"Authorization": f"Bearer {token}"}
-        with httpx.Client(base_url=again.url(), headers=headers, timeout=30) as client:
-
-            def ask(customer: str) -> float:
-                started = time.perf_counter()
-                answer = client.post("/api/v1/messages?wait_s=10", json={"customer": customer, "text": TALK[0]})
-                answer.raise_for_status()
-                assert answer.json()["replies"], answer.text
-                return time.perf_counter() - started
-
-            ask("first")
-            start_s = time.perf_counter() - again.started
-            for number in range(10):
-                ask(f"warm{number}")
-            times = [ask(f"c{number}") for number in range(60)]
-        memory = resident_mb(children(again.process.pid)["worker"])
-    finally:
-        again.stop()
-    return [
-        Figure("start of a trained assistant to first answer", start_s, "s", 12),
-        Figure("REST turn 1, p50", p50(times), "ms", 15),
-        Figure("REST turn 1, p95", p95(times), "ms"),
-        Figure("worker resident memory", memory, "MB", 350),
-    ]
 
 
 async def in_process(folder: Path, model: Path, settings: Settings) -> list[Figure]:
@@ -252,7 +135,7 @@ async def in_process(folder: Path, model: Path, settings: Settings) -> list[Figu
     figures = []
     for mark in MARKS:
         figures += [
-            Figure(f"turn {mark:,}, p50", p50(ours[mark]), "ms"),
+            Figure(f"turn {mark:,}, p50", p50(ours[mark]), "ms", 8),
             Figure(f"turn {mark:,}, p95", p95(ours[mark]), "ms"),
             Figure(f"turn {mark:,}, p50, stock Rasa with its Redis store", p50(stock[mark]), "ms"),
             Figure(f"turn {mark:,}, p95, stock Rasa with its Redis store", p95(stock[mark]), "ms"),
@@ -262,9 +145,36 @@ async def in_process(folder: Path, model: Path, settings: Settings) -> list[Figu
     return figures
 
 
+def training(folder: Path) -> list[Figure]:
+    """Measure `frontdesk train` into a fresh folder; the export of the encoder, once for each checkpoint, apart."""
+    started = time.perf_counter()
+    prepare_encoder(find_checkpoint(None), folder / "cache")
+    export_s = time.perf_counter() - started
+    environment = os.environ | {"FRONTDESK_ASSISTANT__MODELS": str(folder / "trained")}
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "bot.cli", "train"], check=True, env=environment, stdout=subprocess.DEVNULL)
+    return [
+        Figure("training the shipped assistant", time.perf_counter() - started, "s", 30),
+        Figure("export of the encoder, before the first training", export_s, "s"),
+    ]
+
+
+async def under_load(folder: Path, models: Path) -> list[Figure]:
+    """Measure worker processes on an embedded Redis as an installation has it."""
+    with RedisServer(folder / "load", socket_folder(folder), folder / "load.log") as server:
+        redis = connect(server.url, 5.0)
+        try:
+            return await throughput(await open_log(redis, 16), server.url, folder, models)
+        finally:
+            await redis.aclose()
+
+
 def main() -> None:
     """Run the bench."""
-    arguments = parser("what a turn costs").parse_args()
+    line = parser("what a turn costs")
+    line.add_argument("--only", choices=PARTS, metavar="PART", help=f"run one part: {', '.join(PARTS)}")
+    arguments = line.parse_args()
+    parts = [arguments.only] if arguments.only else list(PARTS)
     settings = Settings()
     assistant = settings.assistant
     model = train(assistant.models, assistant.config, assistant.domain, assistant.data)
@@ -273,9 +183,16 @@ def main() -> None:
     models.mkdir()
     (models / model.name).symlink_to(model.absolute())
     Registry(models).make_live(models / model.name, How.TRAINED, utc_now())
+    figures: list[Figure] = []
     try:
-        figures = asyncio.run(in_process(folder, model, settings))
-        figures += whole(folder, models)
+        if "training" in parts:
+            figures += training(folder)
+        if "turns" in parts:
+            figures += asyncio.run(in_process(folder, model, settings))
+        if "installation" in parts:
+            figures += whole(folder, models)
+        if "throughput" in parts:
+            figures += asyncio.run(under_load(folder, models))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     finish("Turns", figures, arguments.json)
