@@ -5,7 +5,7 @@ from tests.running import ROOT, frontdesk_here
 
 PAGES = ("README.md", "docs/operations.md", "docs/learning.md")
 SERVED = ("up", "worker", "sender", "web")
-LEARNT = ("train", "review", "evaluate", "promote", "rollback")
+LEARNT = ("train", "review", "data", "evaluate", "promote", "rollback")
 SHOWN_ELSEWHERE = (*SERVED, *LEARNT, "rasa", "config", "triage")
 """Run by tests/cli: `up` by the installation fixture, `train` by the models fixture, the rest by test_commands.py; and
 by tests/triage and tests/learning."""

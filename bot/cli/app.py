@@ -27,12 +27,14 @@ app = typer.Typer(
 )
 user = typer.Typer(help="People who sign in to the desk.", no_args_is_help=True)
 token = typer.Typer(help="Tokens for the API.", no_args_is_help=True)
+training_data = typer.Typer(help="What the assistant is trained of.")
 review = typer.Typer(help="Labels from conversations: export messages, label them in an editor, import them.")
 outbox = typer.Typer(help="Messages on their way to customers, and those that could not be delivered.")
 app.add_typer(user, name="user")
 app.add_typer(token, name="token")
 app.add_typer(outbox, name="outbox", no_args_is_help=True)
 app.add_typer(review, name="review", no_args_is_help=True)
+app.add_typer(training_data, name="data", no_args_is_help=True)
 
 
 @app.command()
@@ -353,6 +355,18 @@ def review_import(
     from bot.configuration import load
 
     import_(load({"data": data}).settings, file)
+
+
+@training_data.command("check")
+def data_check(
+    as_json: Annotated[bool, typer.Option("--json", help="print all findings as JSON")] = False,
+    data: DataOption = None,
+) -> None:
+    """Look for mistakes in the training data; the exit code is 1 for errors, 0 for warnings."""
+    from bot.cli.data_check import check_data
+    from bot.configuration import load
+
+    check_data(load({"data": data}).settings, as_json)
 
 
 app.command()(figures.transcript)

@@ -59,15 +59,22 @@ class Document:
 
     def node(self, *path: Step) -> yaml.Node:
         """Return the node at a path, or the nearest one above it."""
-        return self._nodes[next(path[:size] for size in range(len(path), -1, -1) if path[:size] in self._nodes)]
+        return self._nodes[self._nearest(path)]
 
     def line(self, *path: Step) -> int:
-        """Return the line of what is at a path, or of the nearest thing above it."""
-        return int(self.node(*path).start_mark.line) + 1
+        """Return the line where what is at a path begins, with its key if it has one, or the nearest thing above it."""
+        return self._lines[self._nearest(path)]
 
     @cached_property
     def _nodes(self) -> Mapping[Steps, yaml.Node]:
-        return dict(_walk((), self.root))
+        return {path: node for path, node, _ in _walk((), self.root, self.root)}
+
+    @cached_property
+    def _lines(self) -> Mapping[Steps, int]:
+        return {path: int(begin.start_mark.line) + 1 for path, _, begin in _walk((), self.root, self.root)}
+
+    def _nearest(self, path: Steps) -> Steps:
+        return next(path[:size] for size in range(len(path), -1, -1) if path[:size] in self._nodes)
 
 
 def last_line(node: yaml.Node) -> int:
@@ -82,18 +89,19 @@ def last_line(node: yaml.Node) -> int:
     return int(node.end_mark.line) + 1
 
 
-def _walk(path: Steps, node: yaml.Node) -> Iterator[tuple[Steps, yaml.Node]]:
-    yield path, node
+def _walk(path: Steps, node: yaml.Node, begin: yaml.Node) -> Iterator[tuple[Steps, yaml.Node, yaml.Node]]:
+    """Yield the path of everything, its node, and the node where it begins: its key, if it has one."""
+    yield path, node, begin
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            yield from _walk((*path, str(key.value)), value)
+            yield from _walk((*path, str(key.value)), value, key)
     elif isinstance(node, yaml.SequenceNode):
         for place, value in enumerate(node.value):
-            yield from _walk((*path, place), value)
+            yield from _walk((*path, place), value, value)
 
 
 def _refuse_twice(file: Path, root: yaml.Node) -> None:
-    for _, node in _walk((), root):
+    for _, node, _ in _walk((), root, root):
         if isinstance(node, yaml.MappingNode):
             seen = set()
             for key, _ in node.value:

@@ -188,7 +188,6 @@ def contradictions(example: Example) -> list[str]:
     found = [
         (example.complaint and not example.category, "a complaint is about something: give it a category"),
         (not example.complaint and example.severity is not Severity.NONE, "only complaints have a severity"),
-        (not example.complaint and bool(example.category), "only complaints have a category"),
         (not example.text.strip(), "there is no text"),
     ]
     found += [

@@ -10,7 +10,7 @@ import numpy as np
 from bot.conversation.triage import Category, Remedy, Sentiment, Severity, Urgency
 from bot.nlu.encoder import Encoding
 from bot.nlu.features import mood, tone
-from bot.nlu.fitting import Space, Task, fit_all, many_hot, one_hot
+from bot.nlu.fitting import Fit, Space, Task, fit_all, many_hot, one_hot
 from bot.nlu.lexicon import WIDTH as WORDS
 from bot.nlu.linear import Floats, Linear, load_linears, save_linears
 from bot.nlu.triage_data import Example
@@ -105,16 +105,20 @@ class TriageHeads:
 
 def train_heads(encoding: Encoding, examples: Sequence[Example]) -> TriageHeads:
     """Train all heads on labelled sentences; `encoding` holds their vectors, in the same order."""
-    tasks = tasks_of(examples)
-    spaces = {SENTIMENT: _mood_space(encoding)} if SENTIMENT in tasks else {}
-    others = Space.of(tone(encoding))
-    fits = fit_all({name: (spaces.get(name, others), task) for name, task in tasks.items()})
+    fits = fit_heads(encoding, tasks_of(examples))
     about = {
         "format": FORMAT,
         "sentences": len(examples),
         "calibration_error": {name: round(each.calibration_error, 4) for name, each in fits.items()},
     }
     return TriageHeads({name: each.linear for name, each in fits.items()}, about)
+
+
+def fit_heads(encoding: Encoding, tasks: Mapping[str, Task]) -> dict[str, Fit]:
+    """Return the classifier of each head, with what it says of each sentence while that is held back."""
+    spaces = {SENTIMENT: _mood_space(encoding)} if SENTIMENT in tasks else {}
+    others = Space.of(tone(encoding))
+    return fit_all({name: (spaces.get(name, others), task) for name, task in tasks.items()})
 
 
 def _mood_space(encoding: Encoding) -> Space:

@@ -99,13 +99,9 @@ def train_intents(encoding: Encoding, names: Sequence[str]) -> IntentHead:
     Raises:
         ConfigError: there are not two intents to tell apart.
     """
-    labels = tuple(sorted(set(names)))
-    if len(labels) < 2:
-        raise ConfigError("training: examples of two intents are needed at least")
-    task = Task(labels, one_hot(names, labels), True, _STRENGTH)
-    found = fit(Space.of(topic(encoding), standardise=False), task)
+    found = fit_intents(encoding, names)
     slope, middle = _scope(found, names)
-    right = np.array(names) == np.array(labels)[found.held_back.argmax(axis=1)]
+    right = np.array(names) == np.array(found.linear.labels)[found.held_back.argmax(axis=1)]
     about = {
         "format": FORMAT,
         "examples": len(names),
@@ -114,6 +110,19 @@ def train_intents(encoding: Encoding, names: Sequence[str]) -> IntentHead:
         "calibration_error": round(found.calibration_error, 4),
     }
     return IntentHead(found.linear, slope, middle, about)
+
+
+def fit_intents(encoding: Encoding, names: Sequence[str]) -> Fit:
+    """Return the classifier of the head, with what it says of each example while that is held back.
+
+    Raises:
+        ConfigError: there are not two intents to tell apart.
+    """
+    labels = tuple(sorted(set(names)))
+    if len(labels) < 2:
+        raise ConfigError("training: examples of two intents are needed at least")
+    task = Task(labels, one_hot(names, labels), True, _STRENGTH)
+    return fit(Space.of(topic(encoding), standardise=False), task)
 
 
 def _evidence(logits: Floats, labels: Sequence[str]) -> Floats:
