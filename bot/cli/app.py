@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from bot.cli import figures
+from bot.cli import figures, labelling
 from bot.cli.options import AccountRole, DataOption, InputKind, ReadyOption
 from bot.conversation.errors import ConfigError, FrontdeskError, Unavailable
 
@@ -27,14 +27,12 @@ app = typer.Typer(
 )
 user = typer.Typer(help="People who sign in to the desk.", no_args_is_help=True)
 token = typer.Typer(help="Tokens for the API.", no_args_is_help=True)
-training_data = typer.Typer(help="What the assistant is trained of.")
-review = typer.Typer(help="Labels from conversations: export messages, label them in an editor, import them.")
 outbox = typer.Typer(help="Messages on their way to customers, and those that could not be delivered.")
 app.add_typer(user, name="user")
 app.add_typer(token, name="token")
 app.add_typer(outbox, name="outbox", no_args_is_help=True)
-app.add_typer(review, name="review", no_args_is_help=True)
-app.add_typer(training_data, name="data", no_args_is_help=True)
+app.add_typer(labelling.review, name="review", no_args_is_help=True)
+app.add_typer(labelling.training_data, name="data", no_args_is_help=True)
 
 
 @app.command()
@@ -329,44 +327,6 @@ def outbox_drop(
     from bot.configuration import load
 
     drop(load({"data": data}).settings, messages)
-
-
-@review.command("export")
-def review_export(
-    since: Annotated[str, typer.Option(help="7d, 24h, 30m, 2w or a date such as 2026-11-01")] = "7d",
-    limit: Annotated[int, typer.Option(min=1, max=5000, help="messages at most")] = 200,
-    out: Annotated[Path | None, typer.Option(help="file to write; none: print")] = None,
-    data: DataOption = None,
-) -> None:
-    """Write messages that are worth a label, without personal data, for a designer to edit."""
-    from bot.cli.review import export
-    from bot.configuration import load
-
-    export(load({"data": data}).settings, since, limit, out)
-
-
-@review.command("import")
-def review_import(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="an edited file of `frontdesk review export`")],
-    data: DataOption = None,
-) -> None:
-    """Check an edited file and write its labels into the training data; nothing is written unless all is right."""
-    from bot.cli.review import import_
-    from bot.configuration import load
-
-    import_(load({"data": data}).settings, file)
-
-
-@training_data.command("check")
-def data_check(
-    as_json: Annotated[bool, typer.Option("--json", help="print all findings as JSON")] = False,
-    data: DataOption = None,
-) -> None:
-    """Look for mistakes in the training data; the exit code is 1 for errors, 0 for warnings."""
-    from bot.cli.data_check import check_data
-    from bot.configuration import load
-
-    check_data(load({"data": data}).settings, as_json)
 
 
 app.command()(figures.transcript)
