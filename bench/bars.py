@@ -3,8 +3,10 @@
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -29,8 +31,8 @@ class Figure:
         return self.value >= self.bar if self.at_least else self.value <= self.bar
 
 
-def finish(title: str, figures: list[Figure], json_file: Path | None) -> None:
-    """Print all figures, write them if asked to, and end the program: with 1 if one falls short."""
+def finish(title: str, figures: list[Figure], json_file: Path | None, found: Mapping[str, Any] | None = None) -> None:
+    """Print all figures, write them (with `found`) if asked to, and end the program: with 1 if one falls short."""
     table = Table(title=title, title_justify="left")
     for column, justify in (("figure", "left"), ("measured", "right"), ("bar", "right"), ("", "left")):
         table.add_column(column, justify=justify)  # type: ignore[arg-type]
@@ -42,7 +44,7 @@ def finish(title: str, figures: list[Figure], json_file: Path | None) -> None:
     Console().print(table)
     if json_file:
         rows = [asdict(figure) | {"reached": figure.reached} for figure in figures]
-        json_file.write_text(json.dumps({"title": title, "figures": rows}, indent=2), encoding="utf-8")
+        json_file.write_text(json.dumps({**(found or {}), "title": title, "figures": rows}, indent=2), encoding="utf-8")
     sys.exit(0 if all(figure.reached for figure in figures) else 1)
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.bars import Figure
-from bench.heads import command_line, cross_judged, judged, report
+from bench.bars import Figure, finish
+from bench.heads import command_line, cross_judged, judged
 from bench.labelled import Row, Trained, false_alarms, measure_triage
 from bot.nlu.encoder import shared_encoder
 from bot.nlu.heads import Judgement
@@ -52,7 +52,7 @@ def main() -> None:
             Figure(f"addressed to a company: {name}", value, "", bars["addressed"].get(name), True, 3)
             for name, value in found["addressed"].items()
         ]
-    report("Complaints", figures, found, chosen.json)
+    finish("Complaints", figures, chosen.json, found)
 
 
 if __name__ == "__main__":

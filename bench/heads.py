@@ -1,16 +1,14 @@
-"""What the benches of the heads have in common: what is trained on, what is tested on, and the figures as JSON."""
+"""What the benches of the heads have in common: what is trained on, what is tested on, and the bars."""
 
 import argparse
-import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
-from bench.bars import Figure, finish, parser
+from bench.bars import parser
 from bench.labelled import Row, Trained, as_examples, kind_of, read
 from bot.nlu.encoder import shared_encoder
 
@@ -70,12 +68,9 @@ def cross_judged(rows: Sequence[Row], folds: int, ask: Callable[[Trained, Sequen
     return [said[place] for place in range(len(rows))]
 
 
-def report(title: str, figures: list[Figure], found: dict[str, Any], json_file: Path | None) -> None:
-    """Print the figures beside their bars, write `found` with them if asked to, and end the program."""
-    if json_file:
-        rows = [asdict(figure) | {"reached": figure.reached} for figure in figures]
-        json_file.write_text(json.dumps({**found, "title": title, "figures": rows}, indent=2), encoding="utf-8")
-    finish(title, figures, None)
+def bars_of(file: Path | None, bars: Mapping[str, Mapping[str, float]]) -> Mapping[str, float]:
+    """Return the bars for a file, by the beginning of its name; none if there is no file."""
+    return next((found for start, found in bars.items() if file and file.name.startswith(start)), {})
 
 
 def _parts(chosen: argparse.Namespace) -> tuple[list[Row], list[Row]]:

@@ -7,8 +7,8 @@ With a column `split`, one file can be named twice: it is trained on its trainin
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.bars import Figure
-from bench.heads import command_line, judged, report
+from bench.bars import Figure, finish
+from bench.heads import bars_of, command_line, judged
 from bench.labelled import Row, Trained, measure_intents
 from bot.nlu.encoder import shared_encoder
 from bot.nlu.intents import IntentGuess
@@ -39,10 +39,9 @@ def main() -> None:
     chosen = command_line("How well intents are told, and what no intent is for.")
     rows, said = judged(chosen, ask, shipped)
     found = measure_intents(rows, said)
-    name = chosen.train.name if chosen.train else ""
-    bars: dict[str, float] = next((bars for start, bars in BARS.items() if name.startswith(start)), {})
+    bars = bars_of(chosen.train, BARS)
     figures = [Figure(figure, value, "", bars.get(figure), True, 3) for figure, value in found.items()]
-    report("Intents", figures, found, chosen.json)
+    finish("Intents", figures, chosen.json, found)
 
 
 if __name__ == "__main__":

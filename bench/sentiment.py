@@ -4,19 +4,12 @@ Labels are negative, neutral and positive. The bars for the shipped heads are th
 TweetEval's validation part (macro-recall); of another file, only the one that its name stands for counts.
 """
 
-from collections.abc import Sequence
-
-from bench.bars import Figure
+from bench.bars import Figure, finish
 from bench.complaints import ask, shipped
-from bench.heads import command_line, judged, report
+from bench.heads import bars_of, command_line, judged
 from bench.labelled import measure_triage
 
 BARS = {"airline": {"macro_f1": 0.74}, "tweeteval": {"macro_recall": 0.66}}
-
-
-def bars_of(name: str) -> dict[str, float]:
-    """Return the bars for a file, by the beginning of its name."""
-    return next((bars for start, bars in BARS.items() if name.startswith(start)), {})
 
 
 def main() -> None:
@@ -24,9 +17,9 @@ def main() -> None:
     chosen = command_line("How well the sentiment is told.")
     rows, said = judged(chosen, ask, shipped)
     found = measure_triage(rows, "sentiment", said)
-    bars: dict[str, float] = {} if chosen.train else bars_of(chosen.test.name)
-    figures: Sequence[Figure] = [Figure(name, value, "", bars.get(name), True, 3) for name, value in found.items()]
-    report("Sentiment", list(figures), found, chosen.json)
+    bars = bars_of(None if chosen.train else chosen.test, BARS)
+    figures = [Figure(name, value, "", bars.get(name), True, 3) for name, value in found.items()]
+    finish("Sentiment", figures, chosen.json, found)
 
 
 if __name__ == "__main__":
