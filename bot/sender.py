@@ -71,26 +71,18 @@ class Sender:
 
         Must not be cut off: a part that is out and not recorded is sent again.
         """
-        progress = await self._outbox.progress(entry)
-        if progress.open:
-            progress = progress.model_copy(update={"repeated": True})
-        channel = self._channels.get(channel_of(entry.outbound.conversation))
-        if channel is None:
-            await self._outbox.failed(entry, progress, "the channel is not configured")
-            return None
-        leave = await self._outbox.begin(entry, progress, self._leases.holder)
+        leave, progress = await self._outbox.begin(entry, self._leases.holder)
         if leave is Leave.NOT_MINE:
             return self._settings.lease_s / 3
         if leave is Leave.TAKEN_OVER:
             logger.info("message_dropped message=%s why=%s", entry.outbound.message, leave.value)
-            await self._outbox.dropped(entry, leave.value)
+            await self._outbox.dropped(entry, progress, leave.value)
         if leave is not Leave.GO:
             return None
         try:
-            progress, last = await _send(channel, entry, progress)
+            progress, last = await self._send(entry, progress)
         except Undeliverable as error:
-            await self._bury(entry, progress, error)
-            return None
+            return await self._bury(entry, progress.model_copy(update={"call": ""}), error)
         except RetryLater as error:
             return await self._after_failure(entry, progress, error)
         except (Exception, asyncio.CancelledError) as error:
@@ -98,44 +90,43 @@ class Sender:
             logger.exception("delivery_failed message=%s", entry.outbound.message)
             what = RetryLater(f"unexpected {type(error).__name__}", uncertain=True)
             return await self._after_failure(entry, progress, what)
-        if last:
-            await _surely(lambda: self._outbox.delivered(entry, progress))
-            return None
-        await _surely(lambda: self._outbox.note(entry, progress))
-        return 0.0
+        record = self._outbox.delivered if last else self._outbox.note
+        recorded = await _surely(lambda: record(entry, progress))
+        return None if last and recorded else 0.0
+
+    async def _send(self, entry: OutboxEntry, progress: Progress) -> tuple[Progress, bool]:
+        """Send the next part; return the progress after it, and whether it was the last."""
+        channel = self._channels.get(channel_of(entry.outbound.conversation))
+        if channel is None:
+            raise Undeliverable("the channel is not configured")
+        progress = progress.model_copy(update={"call": ""})
+        parts = channel.parts(entry.outbound)
+        if progress.parts >= len(parts):
+            return progress, True
+        last = progress.parts == len(parts) - 1
+        channel_message = await channel.send(entry.outbound, parts[progress.parts], last)
+        return progress.model_copy(update={"parts": progress.parts + 1, "channel_message": channel_message}), last
 
     async def _after_failure(self, entry: OutboxEntry, progress: Progress, error: RetryLater) -> float | None:
         # Being asked to wait is no failure of the message: only real failures bring it nearer to the dead letters.
         tries = progress.tries + (0 if error.after_s is not None else 1)
-        progress = progress.model_copy(
-            update={"tries": tries, "error": str(error), "repeated": progress.repeated or error.uncertain}
-        )
+        call = progress.call if error.uncertain else ""
+        progress = progress.model_copy(update={"tries": tries, "error": str(error), "call": call})
         age_s = (self._clock() - (progress.since or entry.outbound.at)).total_seconds()
         if tries >= self._settings.send_tries or age_s > self._settings.send_max_age_s:
-            await self._bury(entry, progress, error)
-            return None
+            return await self._bury(entry, progress, error)
         await _surely(lambda: self._outbox.note(entry, progress))
         logger.info("delivery_waits message=%s tries=%d", entry.outbound.message, tries)
         if error.after_s is not None:
             return max(MIN_WAIT_S, error.after_s)
         return float(min(self._settings.send_backoff_s * 2 ** (tries - 1), MAX_BACKOFF_S))
 
-    async def _bury(self, entry: OutboxEntry, progress: Progress, error: Exception) -> None:
+    async def _bury(self, entry: OutboxEntry, progress: Progress, error: Exception) -> float | None:
         logger.warning("message_undeliverable message=%s", entry.outbound.message)
-        await _surely(lambda: self._outbox.failed(entry, progress, str(error)))
+        return None if await _surely(lambda: self._outbox.failed(entry, progress, str(error))) else 0.0
 
 
-async def _send(channel: Channel, entry: OutboxEntry, progress: Progress) -> tuple[Progress, bool]:
-    """Send the next part; return the progress after it, and whether it was the last."""
-    parts = channel.parts(entry.outbound)
-    if progress.parts >= len(parts):
-        return progress, True
-    last = progress.parts == len(parts) - 1
-    channel_message = await channel.send(entry.outbound, parts[progress.parts], last)
-    return progress.model_copy(update={"parts": progress.parts + 1, "channel_message": channel_message}), last
-
-
-async def _surely(write: Callable[[], Awaitable[None]]) -> None:
+async def _surely(write: Callable[[], Awaitable[bool]]) -> bool:
     """Record what a call to a platform came to, however long Redis is away."""
     pause_s = 0.05
     while True:

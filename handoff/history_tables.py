@@ -200,7 +200,8 @@ class MessageRow(Table):
     sent_at: Mapped[datetime | None] = mapped_column(default=None)
     delivery: Mapped[Delivery | None] = mapped_column(default=None)
     delivered_at: Mapped[datetime | None] = mapped_column(default=None)
-    repeated: Mapped[bool] = mapped_column(default=False)
+    repeated: Mapped[int] = mapped_column(default=0)
+    """How many tries besides what `delivery` says may have reached the customer."""
     trouble: Mapped[str | None] = mapped_column(default=None)
     """Why it failed or was dropped."""
     edited_text: Mapped[str | None] = mapped_column(default=None)

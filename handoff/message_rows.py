@@ -65,11 +65,11 @@ def edit(message: MessageRow, event: CustomerMessageEdited) -> None:
 
 def settle(message: MessageRow, event: MessageDelivered | MessageFailed | MessageDropped) -> None:
     """Note what became of a message."""
+    message.repeated = event.repeated
     match event:
         case MessageDelivered():
             message.delivery = Delivery.DELIVERED
             message.delivered_at = event.at
-            message.repeated = event.repeated
             message.trouble = None
             message.channel_message = event.channel_message or None
         case MessageFailed():

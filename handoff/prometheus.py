@@ -101,8 +101,13 @@ async def _postgres(
         totals.add("episodes", "episodes that began", ("channel",), await counts(EpisodeRow.channel))
         totals.add("conversations", "conversations", ("channel",), await counts(ConversationRow.channel))
         totals.add("messages", "messages by who said them", ("author",), await counts(MessageRow.author))
-        repeated = await session.scalar(select(func.count()).select_from(MessageRow).where(MessageRow.repeated))
-        totals.add("deliveries_repeated", "deliveries that may have reached a customer twice", (), {(): repeated or 0})
+        repeated = await session.scalar(select(func.sum(MessageRow.repeated)))
+        totals.add(
+            "deliveries_repeated",
+            "tries that may have reached a customer besides what is known",
+            (),
+            {(): repeated or 0},
+        )
         quantiles = await session.execute(
             select(func.percentile_cont(list(QUANTILES)).within_group(EventRow.data["duration_ms"].as_float())).where(
                 EventRow.type == "turn_taken", EventRow.at >= now - RECENT

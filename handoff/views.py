@@ -80,7 +80,7 @@ class MessageView(View):
     action: str | None
     delivery: Delivery | None = Field(description="empty for what the customer said")
     delivered_at: datetime | None
-    repeated: bool = Field(description="True if the customer may have got it twice")
+    repeated: int = Field(description="how many more times than `delivery` says the customer may have got it")
     trouble: str | None = Field(description="why it failed or was dropped")
     edited_text: str | None
     edited_at: datetime | None

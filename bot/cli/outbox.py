@@ -10,6 +10,7 @@ from bot.cli import process
 from bot.cli.installation import redis_url
 from bot.cli.tables import print_table
 from bot.conversation.ids import MessageId
+from bot.conversation.messages import Outbound
 from bot.conversation.outbox import Outbox
 from bot.settings import Settings
 
@@ -22,27 +23,27 @@ def show(settings: Settings, text: bool) -> None:
     async def read(outbox: Outbox) -> list[tuple[str, ...]]:
         rows: list[tuple[str, ...]] = []
         for waiting in await outbox.waiting():
-            message, progress = waiting.entry.outbound, waiting.progress
-            rows.append((message.message, message.conversation, "waiting", str(progress.tries), progress.error))
-            if text:
-                rows[-1] += (message.text,)
+            progress = waiting.progress
+            rows.append(_row(waiting.entry.outbound, "waiting", progress.tries, progress.unknown, progress.error, text))
         for letter in await outbox.dead():
-            message = letter.outbound
-            rows.append((message.message, message.conversation, "dead", str(letter.tries), letter.error))
-            if text:
-                rows[-1] += (message.text,)
+            rows.append(_row(letter.outbound, "dead", letter.tries, letter.repeated, letter.error, text))
         return rows
 
     rows = _with_outbox(settings, read)
     if not rows:
         print("nothing waits and nothing failed")
         return
-    table = Table(*("message", "conversation", "state", "tries", "error"), box=None, pad_edge=False)
+    table = Table(*("message", "conversation", "state", "tries", "unanswered", "error"), box=None, pad_edge=False)
     if text:
         table.add_column("text")
     for row in rows:
         table.add_row(*row)
     print_table(table)
+
+
+def _row(message: Outbound, state: str, tries: int, unanswered: int, error: str, text: bool) -> tuple[str, ...]:
+    row = (message.message, message.conversation, state, str(tries), str(unanswered), error)
+    return (*row, message.text) if text else row
 
 
 def retry(settings: Settings, messages: Sequence[str]) -> None:

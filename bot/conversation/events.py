@@ -142,28 +142,32 @@ class MessageSent(_Event):
 
 
 class MessageDelivered(_Event):
-    """The channel took a message. `repeated`: an earlier try may have reached the customer too."""
+    """The channel took a message. `repeated`: how many tries besides may have reached the customer, a part or all."""
 
     type: Literal["message_delivered"] = "message_delivered"
     message: MessageId
     channel_message: str = ""
-    repeated: bool = False
+    repeated: int = 0
 
 
 class MessageFailed(_Event):
-    """A message could not be delivered and lies in the dead letters."""
+    """A message could not be delivered and lies in the dead letters. `repeated`: how many tries may have reached the
+    customer all the same.
+    """
 
     type: Literal["message_failed"] = "message_failed"
     message: MessageId
     error: str
+    repeated: int = 0
 
 
 class MessageDropped(_Event):
-    """A message was not sent on purpose; `why` is for example `taken_over`."""
+    """A message was not sent on purpose; `why` is for example `taken_over`. `repeated` as in `MessageFailed`."""
 
     type: Literal["message_dropped"] = "message_dropped"
     message: MessageId
     why: str
+    repeated: int = 0
 
 
 class TurnTaken(_Event):

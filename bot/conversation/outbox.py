@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from bot.conversation.errors import NotFound
 from bot.conversation.events import Author, MessageDelivered, MessageDropped, MessageFailed, dump_event, utc_now
-from bot.conversation.ids import ConversationId, MessageId
+from bot.conversation.ids import ConversationId, MessageId, new_id
 from bot.conversation.keys import LIVE
 from bot.conversation.log import Log
 from bot.conversation.messages import Outbound, OutboxEntry
@@ -25,19 +25,25 @@ SENDER = "sender"
 class Progress(BaseModel):
     """How far the delivery of an outbox entry is.
 
-    `open`: a call to the platform began and its end is not recorded; if the process died there, the customer may get
-    that part twice. `parts` are sent and recorded. `since`: when an operator had it tried again, if one did.
+    `call`: a call to the platform began and what came of it is not known; the process may have died in it. `repeated`:
+    the calls before it of which that never became known. `parts` are sent and recorded. `since`: when an operator had
+    it tried again, if one did.
     """
 
     model_config = ConfigDict(frozen=True)
 
     tries: int = 0
     parts: int = 0
-    open: bool = False
-    repeated: bool = False
+    call: str = ""
+    repeated: int = 0
     channel_message: str = ""
     error: str = ""
     since: AwareDatetime | None = None
+
+    @property
+    def unknown(self) -> int:
+        """Return how many calls may have reached the customer besides those that did for sure."""
+        return self.repeated + bool(self.call)
 
 
 class Leave(StrEnum):
@@ -54,7 +60,7 @@ class Leave(StrEnum):
 
 
 class DeadLetter(BaseModel):
-    """A message that could not be delivered, and why; `parts` of it were."""
+    """A message that could not be delivered, and why; `parts` of it were. `repeated` as in `MessageFailed`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -63,7 +69,7 @@ class DeadLetter(BaseModel):
     tries: int
     at: AwareDatetime
     parts: int = 0
-    repeated: bool = False
+    repeated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,45 +97,48 @@ class Outbox:
         data = await self._log.redis.hget(sending, entry.entry)
         return Progress.model_validate_json(data) if data else Progress()
 
-    async def note(self, entry: OutboxEntry, progress: Progress) -> None:
-        """Record how far an entry is, unless it is gone."""
+    async def note(self, entry: OutboxEntry, progress: Progress) -> bool:
+        """Record how far an entry is; say no if it is gone, or another sender began after the call in `progress`."""
         keys = self._log.keys_of(entry.outbound.conversation)
-        await self._note(keys=[keys.outbox, keys.sending], args=[entry.entry, _dump(progress)])
+        args = [entry.entry, _dump(progress), progress.repeated]
+        return bool(await self._note(keys=[keys.outbox, keys.sending], args=args))
 
-    async def begin(self, entry: OutboxEntry, progress: Progress, holder: str) -> Leave:
+    async def begin(self, entry: OutboxEntry, holder: str) -> tuple[Leave, Progress]:
         """Ask for leave to call the platform, and record in the same step that the call began.
 
+        A call that began before and has no known end is counted then, so the count is never short, whatever dies when.
         A message that the bot said in the step that handed the conversation over still goes out: it carries the owner
         version of that step. `holder` is the sender that asks; it must hold the partition's lease.
         """
         outbound = entry.outbound
         keys = self._log.keys_of(outbound.conversation)
-        answer = await self._begin(
+        answer, progress = await self._begin(
             keys=[keys.outbox, keys.sending, keys.conversation(outbound.conversation), keys.lease(SENDER)],
             args=[
                 entry.entry,
                 holder,
-                _dump(progress.model_copy(update={"open": True})),
+                new_id("c"),
                 outbound.owner_version if outbound.author is Author.BOT else "",
             ],
         )
-        return Leave(answer)
+        return Leave(answer), Progress.model_validate_json(progress)
 
-    async def delivered(self, entry: OutboxEntry, progress: Progress) -> None:
-        """End an entry: the platform took all of it."""
+    async def delivered(self, entry: OutboxEntry, progress: Progress) -> bool:
+        """End an entry: the platform took all of it. Like all that end one, says no where `note` does."""
         event = MessageDelivered(
             at=utc_now(),
             message=entry.outbound.message,
             channel_message=progress.channel_message,
-            repeated=progress.repeated,
+            repeated=progress.unknown,
         )
-        await self._end(entry, event)
+        return await self._end(entry, progress, event)
 
-    async def dropped(self, entry: OutboxEntry, why: str) -> None:
+    async def dropped(self, entry: OutboxEntry, progress: Progress, why: str) -> bool:
         """End an entry without sending it."""
-        await self._end(entry, MessageDropped(at=utc_now(), message=entry.outbound.message, why=why))
+        event = MessageDropped(at=utc_now(), message=entry.outbound.message, why=why, repeated=progress.unknown)
+        return await self._end(entry, progress, event)
 
-    async def failed(self, entry: OutboxEntry, progress: Progress, error: str) -> None:
+    async def failed(self, entry: OutboxEntry, progress: Progress, error: str) -> bool:
         """End an entry as a dead letter."""
         now = utc_now()
         letter = DeadLetter(
@@ -138,9 +147,10 @@ class Outbox:
             tries=progress.tries,
             at=now,
             parts=progress.parts,
-            repeated=progress.repeated,
+            repeated=progress.unknown,
         )
-        await self._end(entry, MessageFailed(at=now, message=entry.outbound.message, error=error), letter)
+        event = MessageFailed(at=now, message=entry.outbound.message, error=error, repeated=progress.unknown)
+        return await self._end(entry, progress, event, letter)
 
     async def waiting(self) -> list[Waiting]:
         """Return what lies in the outbox, oldest first in each partition; what can't be read is left out."""
@@ -192,8 +202,9 @@ class Outbox:
         Raises:
             NotFound: there is no such dead letter.
         """
-        conversation = (await self._letter(message)).outbound.conversation
-        event = MessageDropped(at=utc_now(), message=message, why="dropped_by_operator")
+        letter = await self._letter(message)
+        conversation = letter.outbound.conversation
+        event = MessageDropped(at=utc_now(), message=message, why="dropped_by_operator", repeated=letter.repeated)
         keys = self._log.keys_of(conversation)
         done = await self._discard(
             keys=[keys.conversation(conversation), keys.log(conversation), keys.events, keys.dead],
@@ -212,12 +223,13 @@ class Outbox:
     async def _end(
         self,
         entry: OutboxEntry,
+        progress: Progress,
         event: MessageDelivered | MessageDropped | MessageFailed,
         letter: DeadLetter | None = None,
-    ) -> None:
+    ) -> bool:
         conversation = entry.outbound.conversation
         keys = self._log.keys_of(conversation)
-        await self._settle(
+        done = await self._settle(
             keys=[
                 keys.conversation(conversation),
                 keys.log(conversation),
@@ -233,8 +245,10 @@ class Outbox:
                 entry.entry,
                 entry.outbound.message,
                 letter.model_dump_json() if letter else "",
+                progress.repeated,
             ],
         )
+        return bool(done)
 
 
 def parse(place: str, fields: Mapping[str, str]) -> tuple[ConversationId, OutboxEntry]:

@@ -79,23 +79,31 @@ return redis.call('XDEL', KEYS[1], ARGV[1])
 """
 
 BEGIN = """
--- May a call to the platform be made now? If so, note that it began.
+-- May a call to the platform be made now? If so, note that it began, and count the one before if its end is unknown.
+-- Asked again for the same call, because the answer was lost, it counts nothing.
 -- KEYS: 1 outbox, 2 sending, 3 conversation, 4 lease.
--- ARGV: 1 outbox entry, 2 lease holder, 3 progress json, 4 the owner version a bot's message was said under, or ''.
-if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return 'gone' end
-if redis.call('GET', KEYS[4]) ~= ARGV[2] then return 'not_mine' end
+-- ARGV: 1 outbox entry, 2 lease holder, 3 id of the call, 4 the owner version a bot's message was said under, or ''.
+local stored = redis.call('HGET', KEYS[2], ARGV[1]) or '{}'
+if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return {'gone', stored} end
+if redis.call('GET', KEYS[4]) ~= ARGV[2] then return {'not_mine', stored} end
 if ARGV[4] ~= '' then
   local state = cjson.decode(redis.call('HGET', KEYS[3], 'state') or '{}')
-  if (state.owner_version or 0) > tonumber(ARGV[4]) then return 'taken_over' end
+  if (state.owner_version or 0) > tonumber(ARGV[4]) then return {'taken_over', stored} end
 end
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
-return 'go'
+local progress = cjson.decode(stored)
+if progress.call and progress.call ~= ARGV[3] then progress.repeated = (progress.repeated or 0) + 1 end
+progress.call = ARGV[3]
+stored = cjson.encode(progress)
+redis.call('HSET', KEYS[2], ARGV[1], stored)
+return {'go', stored}
 """
 
 NOTE = """
--- Note how far an outbox entry is, while it is there.
--- KEYS: 1 outbox, 2 sending.  ARGV: 1 outbox entry, 2 progress json.
+-- Note how far an outbox entry is, while it is there and no other sender began since, which counted our call.
+-- KEYS: 1 outbox, 2 sending.  ARGV: 1 outbox entry, 2 progress json, 3 repetitions counted when our call began.
 if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return 0 end
+local stored = cjson.decode(redis.call('HGET', KEYS[2], ARGV[1]) or '{}')
+if (stored.repeated or 0) > tonumber(ARGV[3]) then return 0 end
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
 return 1
 """
@@ -103,8 +111,12 @@ return 1
 SETTLE = (
     """
 -- End the sender's work on an outbox entry, once: take it out, bury it if it failed, and log what became of it.
+-- As in NOTE, not if another sender began since.
 -- KEYS: 1 conversation, 2 log, 3 events, 4 outbox, 5 sending, 6 dead.
--- ARGV: 1 conversation, 2 event json, 3 live channel, 4 outbox entry, 5 message id, 6 dead letter json or ''.
+-- ARGV: 1 conversation, 2 event json, 3 live channel, 4 outbox entry, 5 message id, 6 dead letter json or '',
+-- 7 repetitions counted when our call began.
+local stored = cjson.decode(redis.call('HGET', KEYS[5], ARGV[4]) or '{}')
+if (stored.repeated or 0) > tonumber(ARGV[7]) then return 0 end
 if redis.call('XDEL', KEYS[4], ARGV[4]) == 0 then return 0 end
 redis.call('HDEL', KEYS[5], ARGV[4])
 if ARGV[6] ~= '' then redis.call('HSET', KEYS[6], ARGV[5], ARGV[6]) end

@@ -201,14 +201,19 @@ def _fate(one: MessageView, zone: ZoneInfo) -> Markup | None:
             symbol, text = "clock", "Sending…"
         case Delivery.DELIVERED:
             at = f" {clock(one.delivered_at, zone)}" if one.delivered_at else ""
-            symbol, text = "check", f"Delivered{at}" + (", perhaps twice" if one.repeated else "")
+            often = "twice" if one.repeated == 1 else f"{one.repeated + 1} times"
+            symbol, text = "check", f"Delivered{at}" + (f", perhaps {often}" if one.repeated else "")
         case Delivery.FAILED:
-            symbol, text = "alert", f"Not delivered: {trouble(one.trouble)}"
+            symbol, text = "alert", f"Not delivered: {trouble(one.trouble)}" + _perhaps(one)
         case Delivery.DROPPED:
-            symbol, text = "return", f"Not sent: {trouble(one.trouble)}"
+            symbol, text = "return", f"Not sent: {trouble(one.trouble)}" + _perhaps(one)
         case _:
             return None
     return tag("p", icon(symbol), text, class_=classes("fate", one.delivery))
+
+
+def _perhaps(one: MessageView) -> str:
+    return "; an earlier try may have arrived" if one.repeated else ""
 
 
 def _triage(one: MessageView, triage: Triage, why: Why | None) -> Markup:

@@ -24,7 +24,7 @@ from bot.conversation.events import (
 from bot.conversation.ids import AgentId, ConversationId, MessageId
 from bot.conversation.log import Log
 from bot.conversation.messages import Outbound
-from bot.conversation.outbox import Outbox, Progress
+from bot.conversation.outbox import Outbox
 from bot.conversation.ownership import Agent, hand_over, take_over
 from bot.conversation.state import Handoff
 from bot.sender import Sender
@@ -122,7 +122,7 @@ async def test_messages_are_delivered_in_order_part_by_part(log: Log) -> None:
     pigeon = Pigeon()
     events = await deliver(log, pigeon)
     assert pigeon.carried == ["one", "two.", "three."]
-    assert [(e.message, e.channel_message, e.repeated) for e in events] == [("m1", "p2", False), ("m2", "p3", False)]
+    assert [(e.message, e.channel_message, e.repeated) for e in events] == [("m1", "p2", 0), ("m2", "p3", 0)]
     assert await log.redis.hlen(log.keys_of(CONVERSATION).sending) == 0
 
 
@@ -131,22 +131,23 @@ async def test_a_part_that_is_out_is_not_sent_again(log: Log) -> None:
     pigeon = Pigeon(None, RetryLater("no answer"))
     (delivered,) = await deliver(log, pigeon)
     assert pigeon.carried == ["one", "two."]
-    assert delivered.repeated is False
+    assert delivered.repeated == 0
 
 
-async def test_an_uncertain_failure_is_counted_as_a_possible_repetition(log: Log) -> None:
+async def test_each_uncertain_failure_is_counted_as_a_possible_repetition(log: Log) -> None:
     await say(log, "one")
-    (delivered,) = await deliver(log, Pigeon(RetryLater("timed out", uncertain=True)))
-    assert delivered.repeated is True
+    lost = RetryLater("timed out", uncertain=True)
+    (delivered,) = await deliver(log, Pigeon(lost, RetryLater("down"), lost))
+    assert delivered.repeated == 2
 
 
-async def test_a_process_that_died_in_a_call_is_counted_as_a_possible_repetition(log: Log) -> None:
+async def test_the_last_uncertain_failure_is_counted_in_the_dead_letter(log: Log) -> None:
     await say(log, "one")
-    outbox = Outbox(log)
-    (waiting,) = await outbox.waiting()
-    await outbox.note(waiting.entry, Progress(open=True))
-    (delivered,) = await deliver(log, Pigeon())
-    assert delivered.repeated is True
+    (failed,) = await deliver(log, Pigeon(*[RetryLater("timed out", uncertain=True)] * 3))
+    (letter,) = await Outbox(log).dead()
+    assert (failed.type, failed.repeated, letter.repeated) == ("message_failed", 3, 3)
+    await Outbox(log).drop(MessageId("m1"))
+    assert (await ends(log))[-1].repeated == 3
 
 
 async def test_a_platform_that_asks_to_wait_costs_no_try(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +215,7 @@ async def test_an_unexpected_error_is_a_failure_that_counts(log: Log, error: Bas
     assert (pigeon.calls, failed.type, failed.error) == (3, "message_failed", f"unexpected {type(error).__name__}")
     await say(log, "two", number=2)
     (_, delivered) = await deliver(log, pigeon)
-    assert (delivered.message, delivered.repeated) == ("m2", True)
+    assert (delivered.message, delivered.repeated) == ("m2", 1)
 
 
 async def test_a_sender_that_is_stopped_records_what_it_sends(log: Log) -> None:
@@ -230,7 +231,7 @@ async def test_a_sender_that_is_stopped_records_what_it_sends(log: Log) -> None:
     assert pigeon.carried == ["one"]
     (delivered,) = await deliver(log, pigeon)
     assert pigeon.carried == ["one", "two."]
-    assert delivered.repeated is False
+    assert delivered.repeated == 0
 
 
 async def test_a_sender_that_joins_repeats_nothing(log: Log) -> None:
@@ -260,16 +261,16 @@ async def test_what_is_out_is_recorded_however_often_that_fails(log: Log, monkey
     sender = sender_of(log, pigeon)
     real, failures = sender._outbox.delivered, 3
 
-    async def delivered(*arguments) -> None:
+    async def delivered(*arguments) -> bool:
         nonlocal failures
         if failures:
             failures -= 1
             raise RedisConnectionError("gone")
-        await real(*arguments)
+        return await real(*arguments)
 
     monkeypatch.setattr(sender._outbox, "delivered", delivered)
     (event,) = await deliver(log, pigeon, sender)
-    assert (pigeon.carried, event.repeated, failures) == (["one."], False, 0)
+    assert (pigeon.carried, event.repeated, failures) == (["one."], 0, 0)
 
 
 async def test_an_entry_that_was_settled_elsewhere_is_left_alone(log: Log) -> None:

@@ -54,14 +54,15 @@ async def test_a_reply_goes_out_and_shows_what_became_of_it(site: Site) -> None:
     await expect(said).to_contain_text("Sending…")
     await expect(page.get_by_label("Reply to Kim Lee")).to_have_value("")
     (waiting,) = [one for one in await outbox.waiting() if one.entry.outbound.conversation == conversation]
-    await outbox.delivered(waiting.entry, Progress(channel_message="1"))
-    await expect(said).to_contain_text("Delivered")
+    await outbox.delivered(waiting.entry, Progress(channel_message="1", repeated=2))
+    await expect(said).to_contain_text(re.compile(r"Delivered.*, perhaps 3 times"))
     await write(page, "And where do you live?")
     said = page.locator(".said.agent", has_text="And where do you live?")
     await expect(said).to_contain_text("Sending…")
     (waiting,) = [one for one in await outbox.waiting() if one.entry.outbound.conversation == conversation]
-    await outbox.failed(waiting.entry, Progress(), "the customer blocked this account")
-    await expect(said).to_contain_text("Not delivered: the customer blocked this account")
+    await outbox.failed(waiting.entry, Progress(call="c1"), "the customer blocked this account")
+    trouble = "Not delivered: the customer blocked this account; an earlier try may have arrived"
+    await expect(said).to_contain_text(trouble)
 
 
 async def test_shift_enter_begins_a_line_and_the_text_arrives_as_it_was_written(site: Site) -> None:

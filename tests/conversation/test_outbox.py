@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.conversation.errors import NotFound
-from bot.conversation.events import Author, MessageDropped, MessageSent
+from bot.conversation.events import Author, MessageDelivered, MessageDropped, MessageSent
 from bot.conversation.ids import AgentId, ConversationId, MessageId
 from bot.conversation.log import Log
 from bot.conversation.messages import OutboxEntry
@@ -36,23 +36,26 @@ async def move(log: Log, decide) -> State:
 
 async def test_leave_to_send_is_recorded_with_the_progress(log: Log) -> None:
     entry, outbox = await entry_of(log), Outbox(log)
-    assert await outbox.begin(entry, Progress(parts=1), "me") is Leave.GO
-    assert await outbox.progress(entry) == Progress(parts=1, open=True)
+    await outbox.note(entry, Progress(parts=1, error="«down»", since=NOW))
+    leave, progress = await outbox.begin(entry, "me")
+    assert (leave, progress) == (Leave.GO, Progress(parts=1, error="«down»", since=NOW, call=progress.call))
+    assert progress.call
+    assert await outbox.progress(entry) == progress
 
 
 async def test_leave_is_refused_to_who_does_not_hold_the_lease(log: Log) -> None:
     entry, outbox = await entry_of(log), Outbox(log)
-    assert await outbox.begin(entry, Progress(), "another") is Leave.NOT_MINE
+    assert (await outbox.begin(entry, "another"))[0] is Leave.NOT_MINE
     await log.redis.delete(log.keys_of(CONVERSATION).lease("sender"))
-    assert await outbox.begin(entry, Progress(), "me") is Leave.NOT_MINE
+    assert (await outbox.begin(entry, "me"))[0] is Leave.NOT_MINE
     assert await outbox.progress(entry) == Progress()
 
 
 async def test_leave_is_refused_for_what_is_settled_and_nothing_is_left_behind(log: Log) -> None:
     entry, outbox = await entry_of(log), Outbox(log)
     await outbox.delivered(entry, Progress(parts=1))
-    assert await outbox.begin(entry, Progress(), "me") is Leave.GONE
-    await outbox.note(entry, Progress(tries=1))
+    assert (await outbox.begin(entry, "me"))[0] is Leave.GONE
+    assert not await outbox.note(entry, Progress(tries=1))
     assert await log.redis.hlen(log.keys_of(CONVERSATION).sending) == 0
 
 
@@ -60,17 +63,60 @@ async def test_leave_is_refused_for_what_is_settled_and_nothing_is_left_behind(l
 async def test_leave_is_refused_to_the_bot_once_the_owner_changed(log: Log, author: Author, leave: Leave) -> None:
     entry = await entry_of(log, author)
     await move(log, take_over)
-    assert await Outbox(log).begin(entry, Progress(), "me") is leave
+    assert (await Outbox(log).begin(entry, "me"))[0] is leave
     await move(log, return_to_bot)
-    assert await Outbox(log).begin(entry, Progress(parts=1), "me") is leave
+    assert (await Outbox(log).begin(entry, "me"))[0] is leave
 
 
 async def test_a_dead_letter_returns_as_far_as_it_had_come(log: Log) -> None:
     entry, outbox = await entry_of(log), Outbox(log)
-    await outbox.failed(entry, Progress(tries=3, parts=2, repeated=True), "down")
+    _, begun = await outbox.begin(entry, "me")
+    await outbox.failed(entry, begun.model_copy(update={"tries": 3, "parts": 2}), "down")
     await outbox.retry(MessageId("m1"))
     (waiting,) = await outbox.waiting()
-    assert (waiting.progress.tries, waiting.progress.parts, waiting.progress.repeated) == (0, 2, True)
+    assert (waiting.progress.tries, waiting.progress.parts, waiting.progress.repeated) == (0, 2, 1)
+
+
+async def test_leave_that_is_asked_for_again_because_the_answer_was_lost_counts_nothing(log: Log) -> None:
+    entry, outbox = await entry_of(log), Outbox(log)
+    once = outbox._begin
+
+    async def twice(**arguments):
+        await once(**arguments)
+        return await once(**arguments)  # as the client does by itself
+
+    outbox._begin = twice  # type: ignore[assignment]
+    _, progress = await outbox.begin(entry, "me")
+    assert progress.unknown == 1
+    _, progress = await outbox.begin(entry, "me")
+    assert (progress.repeated, progress.unknown) == (1, 2)
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+async def test_a_sender_whose_call_another_has_counted_has_no_say(log: Log, parts: int) -> None:
+    entry, outbox = await entry_of(log), Outbox(log)
+    _, late = await outbox.begin(entry, "me")
+    late = late.model_copy(update={"parts": 1, "call": ""})
+    await log.redis.set(log.keys_of(CONVERSATION).lease("sender"), "another")
+    _, now = await outbox.begin(entry, "another")
+    for part in range(1, parts):
+        now = now.model_copy(update={"parts": part, "call": ""})
+        assert await outbox.note(entry, now)
+    assert not await outbox.note(entry, late)
+    assert not await outbox.delivered(entry, late)
+    assert not await outbox.failed(entry, late, "down")
+    assert await outbox.progress(entry) == now
+    assert await outbox.delivered(entry, now.model_copy(update={"call": ""}))
+    (event,) = [one.event for one in await log.read(CONVERSATION) if isinstance(one.event, MessageDelivered)]
+    assert event.repeated == 1
+
+
+async def test_a_record_that_redis_lost_does_not_stop_the_delivery(log: Log) -> None:
+    entry, outbox = await entry_of(log), Outbox(log)
+    _, progress = await outbox.begin(entry, "me")
+    await log.redis.delete(log.keys_of(CONVERSATION).sending)
+    assert await outbox.note(entry, progress.model_copy(update={"parts": 1, "call": ""}))
+    assert await outbox.delivered(entry, progress)
 
 
 async def test_a_dead_letter_gets_the_present_ownership_only_if_that_is_the_bots(log: Log) -> None:

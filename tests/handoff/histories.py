@@ -101,7 +101,7 @@ class Histories:
         message, _ = self._random.choice(self._said[conversation])
         event = self._random.choice(
             [
-                MessageDelivered(at=self._now, message=message, channel_message="7", repeated=True),
+                MessageDelivered(at=self._now, message=message, channel_message="7", repeated=2),
                 MessageFailed(at=self._now, message=message, error="blocked"),
                 MessageDropped(at=self._now, message=message, why="taken_over"),
             ]

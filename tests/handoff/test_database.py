@@ -57,6 +57,23 @@ def test_the_customers_last_words_are_filled_in_for_conversations_from_before(em
     engine.dispose()
 
 
+def test_a_message_that_was_marked_as_repeated_counts_as_one_repetition(empty_url: str) -> None:
+    migrate(empty_url, "0002")
+    engine = create_engine(empty_url)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO messages (conversation, seq, id, at, author, author_name, text, buttons, attachments,"
+                " repeated) SELECT 'telegram:1', seq, 'm' || seq, now(), 'bot', '', '', '[]', '[]', seq = 2"
+                " FROM generate_series(1, 2) AS seq"
+            )
+        )
+    migrate(empty_url)
+    with engine.connect() as connection:
+        assert list(connection.scalars(text("SELECT repeated FROM messages ORDER BY seq"))) == [0, 1]
+    engine.dispose()
+
+
 def test_processes_that_start_together_migrate_once(empty_url: str) -> None:
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(migrate, [empty_url] * 3))

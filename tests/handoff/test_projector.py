@@ -17,6 +17,7 @@ from bot.conversation.state import QUEUE, State
 from handoff.database import Database
 from handoff.projection import Projection
 from handoff.projector import KEEP, Projector
+from handoff.prometheus import exposition
 from handoff.recovery import LOG_ID
 from handoff.tables import (
     DERIVED,
@@ -311,8 +312,9 @@ async def test_a_late_delivery_is_told_under_its_message(log, database) -> None:
     sent = await bot_says(log, "telegram:12", "Hi!")
     await project(log, database)
     snapshot = await log.load(ConversationId("telegram:12"))
-    await log.append(snapshot, [MessageDelivered(at=utc_now(), message=MessageId(sent), repeated=True)])
+    await log.append(snapshot, [MessageDelivered(at=utc_now(), message=MessageId(sent), repeated=2)])
     await project(log, database)
     async with database.session() as session:
         message = await session.scalar(select(MessageRow).where(MessageRow.id == sent))
-        assert (message.delivery, message.repeated) == (Delivery.DELIVERED, True)
+        assert (message.delivery, message.repeated) == (Delivery.DELIVERED, 2)
+    assert b"frontdesk_deliveries_repeated_total 2.0" in await exposition(log, database, utc_now())
