@@ -9,6 +9,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from bot.conversation.lanes import stop_if_cancelled
 from bot.conversation.scripts import RELEASE, RENEW
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ class Alone:
         try:
             while True:
                 until = await self._lease(until)
+                stop_if_cancelled()
                 if time.monotonic() >= until:
                     await _end(task)
                     task = None
