@@ -66,9 +66,9 @@ def read_components(file: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any
     try:
         found = {name: components[name] for name in _COMPONENTS}
     except KeyError as error:
-        raise ConfigError(f"{file}: the pipeline has no component {error}, whose encoder could be tuned") from error
+        raise ConfigError(f"{file}: the pipeline has no component {error}, which names the encoder") from error
     if len({each.get("encoder") for each in found.values()}) > 1:
-        raise ConfigError(f"{file}: {' and '.join(_COMPONENTS)} have encoders that differ; only one can be tuned")
+        raise ConfigError(f"{file}: {' and '.join(_COMPONENTS)} have encoders that differ; name the same in both")
     return config, found
 
 

@@ -90,6 +90,6 @@ def _doubts(
     mine, best = probabilities[np.arange(len(sentences)), own], probabilities.argmax(axis=1)
     for row in np.argsort(mine, kind="stable"):
         if mine[row] * len(labels) < UNLIKELY and best[row] != own[row]:
-            doubt = f"looks like {labels[best[row]]} ({probabilities[row, best[row]]:.2f}, its own {mine[row]:.3f})"
-            sentence, told = sentences[row], f"{head} {labels[own[row]]} may be wrong: {doubt}"
+            likely = f"{labels[best[row]]} ({probabilities[row, best[row]]:.2f})"
+            sentence, told = sentences[row], f"{head}: rather {likely} than {labels[own[row]]} ({mine[row]:.3f})"
             yield Finding(Level.WARNING, Kind.MISLABEL, told, (sentence.place,), (sentence.text,), head)

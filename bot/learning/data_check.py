@@ -46,14 +46,14 @@ def _same_words(sentences: Sequence[_Said], label: Callable[[_Said], object], wh
         groups[key(sentence.text)].append(sentence)
     for group in groups.values():
         if len(group) > 1:
-            places, first = tuple(one.place for one in group), group[0]
+            places, texts = tuple(one.place for one in group), tuple(one.text for one in group)
             labels = list(dict.fromkeys(label(one) for one in group))
             if len(labels) == 1:
-                yield Finding(Level.WARNING, Kind.SAME, f"{what} is there {len(group)} times", places, (first.text,))
+                yield Finding(Level.WARNING, Kind.SAME, f"{what} is there {len(group)} times", places, texts)
             else:
                 names = f" ({', '.join(map(str, labels))})" if all(isinstance(one, str) for one in labels) else ""
                 told = f"{what} is there with different labels{names}"
-                yield Finding(Level.ERROR, Kind.CONTRADICTION, told, places, (first.text,))
+                yield Finding(Level.ERROR, Kind.CONTRADICTION, told, places, texts)
 
 
 def _contradictions(data: TrainingData) -> Iterator[Finding]:

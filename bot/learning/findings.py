@@ -31,7 +31,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """Something about the training data, where it is, and sentences that show it; `head` is the one it is about."""
+    """Something about the training data; `head` is the one it is about.
+
+    `examples` are the sentences at the first of `places`; there are none where the text says it all.
+    """
 
     level: Level
     kind: Kind

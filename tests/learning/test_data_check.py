@@ -3,13 +3,16 @@
 import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
+from bot.cli.data_check import show
 from bot.learning.cross_validation import cross_validate
 from bot.learning.data_check import examine
 from bot.learning.domain import read_domain
-from bot.learning.findings import Kind, Level
+from bot.learning.findings import Finding, Kind, Level
+from bot.learning.problems import Place
 from bot.learning.training_data import read_training_data
 from bot.nlu.encoder import CACHE, shared_encoder
 from tests.running import ROOT, frontdesk_here
@@ -211,8 +214,12 @@ def test_warnings_end_well_and_errors_do_not(small_data):
 
     done = run()
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[0].split() == ["level", "kind", "what", "for", "example", "where"]
-    assert "0 errors" in done.stdout.splitlines()[-1]
+    told = done.stdout.splitlines()
+    assert "0 errors" in told[-1]
+    assert "warning: likely_mislabel" in told
+    shown = [line for line in told if line.startswith("    ") and "triage" in line]
+    assert shown
+    assert len(shown) == len(set(shown))
     insert(small_data / "faq" / "stores.yml", "nlu:", "- intent: faq/one\n  examples: |\n    - nobody answers this")
     done = run("--json")
     assert done.returncode == 1
@@ -221,6 +228,38 @@ def test_warnings_end_well_and_errors_do_not(small_data):
     assert told["errors"] == len([one for one in told["findings"] if one["level"] == "error"]) == 2
     (answer,) = [one for one in told["findings"] if one["kind"] == "answer" and one["level"] == "error"]
     assert answer["places"] == [{"file": str(small_data / "faq" / "stores.yml"), "line": answer["places"][0]["line"]}]
+
+
+def test_what_several_heads_say_of_a_sentence_is_told_once(capsys):
+    place, other = Place(Path("triage/praise.yml"), 3), Place(Path("triage/praise.yml"), 9)
+    doubts = [("complaint", place), ("severity", place), ("severity", other)]
+    found = [Finding(Level.WARNING, Kind.MISLABEL, f"{head}: rather a", (at,), ("Hm",), head) for head, at in doubts]
+    show([*found, Finding(Level.ERROR, Kind.SAME, "twice", (place, other), ("Hm", "hm " * 99))])
+    assert capsys.readouterr().out.splitlines() == [
+        "warning: likely_mislabel",
+        "  complaint: rather a; severity: rather a",
+        "    triage/praise.yml:3  Hm",
+        "  severity: rather a",
+        "    triage/praise.yml:9  Hm",
+        "",
+        "error: same_words",
+        "  twice",
+        "    triage/praise.yml:3  Hm",
+        f"    triage/praise.yml:9  {'hm ' * 24}hm…",
+        "",
+    ]
+
+
+def test_the_encoder_of_the_configuration_is_used(small_data, tmp_path):
+    config, gone = tmp_path / "config.yml", tmp_path / "gone"
+    text = (ROOT / "config.yml").read_text()
+    for name in ("IntentClassifier", "TriageClassifier"):
+        text = text.replace(f"components.{name}\n", f"components.{name}\n  encoder: {gone}\n")
+    config.write_text(text)
+    paths = {"FRONTDESK_ASSISTANT__DATA": str(small_data), "FRONTDESK_ASSISTANT__CONFIG": str(config)}
+    done = frontdesk_here("data", "check", **paths)
+    assert done.returncode == 78
+    assert str(gone) in done.stderr
 
 
 def test_data_that_cannot_be_read_is_told_in_one_line(nlu_data):
