@@ -10,7 +10,7 @@ from textwrap import fill, shorten
 
 from rich.console import Console
 
-from bot.cli.fine_tuning import read_components
+from bot.cli.rasa_config import read_components
 from bot.conversation.errors import BadInput
 from bot.learning.cross_validation import cross_validate
 from bot.learning.data_check import examine

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bars
 
 from bot.cli.process import Reporter
-from bot.conversation.errors import ConfigError
+from bot.cli.rasa_config import read_components
 from bot.learning import finetune
 from bot.settings import AssistantSettings
 
@@ -23,7 +23,6 @@ ENCODERS = "encoders"
 
 _DOING = "tuning the encoder"
 _TOLD_EVERY_S = 20.0
-_COMPONENTS = ("IntentClassifier", "TriageClassifier")
 
 Progress = Callable[[int, int, float], None]
 
@@ -49,27 +48,6 @@ def tuned_config(assistant: AssistantSettings, reporter: Reporter) -> Iterator[P
         file = Path(folder) / assistant.config.name
         file.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
         yield file
-
-
-def read_components(file: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """Return a configuration and, by name, those components in it that have an encoder.
-
-    Raises:
-        ConfigError: they are not there, or have encoders that differ.
-    """
-    try:
-        config = yaml.safe_load(file.read_text(encoding="utf-8"))
-        pipeline = [each for each in config["pipeline"] if isinstance(each, dict)]
-        components = {str(each["name"]).rpartition(".")[2]: each for each in pipeline}
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise ConfigError(f"{file} can't be read: {error}") from error
-    try:
-        found = {name: components[name] for name in _COMPONENTS}
-    except KeyError as error:
-        raise ConfigError(f"{file}: the pipeline has no component {error}, which names the encoder") from error
-    if len({each.get("encoder") for each in found.values()}) > 1:
-        raise ConfigError(f"{file}: {' and '.join(_COMPONENTS)} have encoders that differ; name the same in both")
-    return config, found
 
 
 @contextmanager

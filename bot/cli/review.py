@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.cli.installation import database_url
+from bot.cli.rasa_config import read_thresholds
 from bot.conversation.errors import BadInput, ConfigError
 from bot.conversation.events import utc_now
 from bot.learning import provenance
@@ -33,7 +34,7 @@ def export(settings: Settings, since: str, limit: int, out: Path | None) -> None
 
     Raises:
         BadInput: `since` is no time, or `limit` no number of messages.
-        ConfigError: the file can't be written, or the training data can't be read.
+        ConfigError: the file can't be written, or the configuration or the training data can't be read.
     """
     from handoff.figures import parse_since
 
@@ -43,7 +44,9 @@ def export(settings: Settings, since: str, limit: int, out: Path | None) -> None
     said = asyncio.run(_heard(settings, begin, now))
     done = provenance.messages_of(data.documents.get(data.folder / provenance.FILE))
     redactor = Redactor(settings.assistant.data / ENTITIES)
-    candidates = [_redacted(one, redactor) for one in said if one.message not in done and reasons(_said(one))]
+    limits = read_thresholds(settings.assistant.config)
+    fit = (one for one in said if one.message not in done and limits.speaks(one.triage.language))
+    candidates = [_redacted(one, redactor) for one in fit if reasons(_said(one))]
     known = [phrase.text for phrase in (*data.phrases, *data.golden_phrases)]
     chosen = choose(candidates, known, limit)
     titles = {intent: data.titles[intent].text if intent in data.titles else "" for intent in data.intents}
@@ -52,13 +55,17 @@ def export(settings: Settings, since: str, limit: int, out: Path | None) -> None
         print(text, end="")
         return
     try:
-        with out.open("x", encoding="utf-8") as file:
+        with open(out, "x", encoding="utf-8", opener=_privately) as file:
             file.write(text)
     except FileExistsError:
         raise ConfigError(f"{out} is there already; it may hold labels, so choose another name") from None
     except OSError as error:
         raise ConfigError(f"{out} can't be written: {error.strerror}") from error
     print(f"{len(chosen)} of {len(said)} messages are in {out}; label them, then: frontdesk review import {out}")
+
+
+def _privately(file: str, flags: int) -> int:
+    return os.open(file, flags, 0o600)
 
 
 async def _heard(settings: Settings, since: datetime, until: datetime) -> "list[Heard]":

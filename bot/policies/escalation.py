@@ -96,7 +96,7 @@ def _urgent(history: Sequence[Turn], limits: Thresholds) -> Decision | None:
 def _language(history: Sequence[Turn], limits: Thresholds) -> Decision | None:
     last = history[-1]
     code = last.triage.language
-    if last.about_complaint or not code or code in limits.languages:
+    if last.about_complaint or code is None or limits.speaks(code):
         return None
     cause = f"language_{code}" if code in limits.told_in else "language"
     detail = f"The customer writes in {name_of(code)}, which the assistant doesn't speak"

@@ -9,6 +9,9 @@ from bot.conversation.errors import ConfigError
 from bot.conversation.events import Priority
 from bot.conversation.triage import Category, Severity, Urgency
 
+POLICY = "EscalationPolicy"
+"""The class of `bot.policies.components` whose settings hold the thresholds, as a model and config.yml name it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -62,6 +65,10 @@ class Thresholds:
     window_s: float = 3600.0
     """Messages longer ago than this don't count."""
 
+    def speaks(self, code: str | None) -> bool:
+        """Return whether the assistant speaks a language; one that can't be told is taken for its own."""
+        return code is None or code in self.languages
+
 
 _LISTS = ("languages", "told_in")
 _TABLES: dict[str, tuple[type[StrEnum] | type[str], type[Priority] | type[float] | type[str]]] = {
@@ -81,7 +88,7 @@ def thresholds_of(config: Mapping[str, Any]) -> Thresholds:
     """
     unknown = set(config) - {"priority", *(each.name for each in fields(Thresholds))}
     if unknown:
-        raise ConfigError(f"config.yml, EscalationPolicy: there is no setting {', '.join(sorted(unknown))}")
+        raise ConfigError(f"config.yml, {POLICY}: there is no setting {', '.join(sorted(unknown))}")
     given = {each.name: config.get(each.name) for each in fields(Thresholds)}
     values: dict[str, Any] = {}
     for name, value in given.items():
@@ -96,7 +103,7 @@ def thresholds_of(config: Mapping[str, Any]) -> Thresholds:
             else:
                 values[name] = type(getattr(Thresholds(), name))(value)
         except (AttributeError, TypeError, ValueError) as error:
-            raise ConfigError(f"config.yml, EscalationPolicy, {name}: {error}") from error
+            raise ConfigError(f"config.yml, {POLICY}, {name}: {error}") from error
     if "complaint_priority" in values:
         values["complaint_priority"] = {**Thresholds().complaint_priority, **values["complaint_priority"]}
     return Thresholds(**values)

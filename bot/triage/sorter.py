@@ -12,10 +12,7 @@ from bot.conversation.triage import Triage
 from bot.nlu.skill import load_skill
 from bot.nlu.text import MAX_CHARS
 from bot.policies.priority import PrioritisedTriage, prioritise
-from bot.policies.thresholds import Thresholds, thresholds_of
-
-POLICY = "EscalationPolicy"
-"""The class of `bot.policies.components` whose settings hold the thresholds, as a model names it."""
+from bot.policies.thresholds import POLICY, Thresholds, thresholds_of
 
 
 class Sorter:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.fine_tuning import read_components, shown, tuned_config
+from bot.cli.fine_tuning import shown, tuned_config
 from bot.cli.process import Reporter
+from bot.cli.rasa_config import read_components
 from bot.conversation.errors import ConfigError
 from bot.settings import AssistantSettings
 from tests.running import ROOT, environment

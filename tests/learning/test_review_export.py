@@ -80,6 +80,7 @@ def export(database_url, nlu_data):
 async def test_messages_worth_a_label_are_exported_without_personal_data(log, database, export):
     await ask(log, "web:1", "Kim Lee here, do you wrap presents? kim@example.org")
     await ask(log, "web:2", "how long does delivery take", KNOWN)
+    await ask(log, "web:4", "wo ist meine Bestellung geblieben", LOST.model_copy(update={"language": "de"}))
     await ask(log, "web:3", "something from long ago", now=utc_now() - timedelta(days=30))
     await serve(log, "web:1", Outcome.INFORMATION_GIVEN, "Told Kim\nthat we wrap; call 07700 900123")
     await project(log, database)
@@ -126,6 +127,7 @@ async def test_a_labelled_or_dropped_message_does_not_come_again(log, database, 
     await project(log, database)
     file = tmp_path / "to label.yml"
     assert "4 of 4 messages are in" in export("--out", str(file)).stdout
+    assert file.stat().st_mode & 0o777 == 0o600
     again = export("--out", str(file))
     assert (again.returncode, "is there already" in again.stderr) == (78, True)
     messages = yaml.safe_load(file.read_text())["messages"]
