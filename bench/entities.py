@@ -3,19 +3,16 @@
 An entity counts where kind, span, and (where the golden message gives one) value are right.
 """
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from bench.bars import Figure, finish, parser
+from bot.conversation.triage import Entity
+from bot.learning.golden import ENTITIES_FILE, Golden, Span, read_golden, right_entities
 from bot.nlu.entities import EntityFinder
 
 ROOT = Path(__file__).resolve().parent.parent
-GOLDEN, PATTERNS = ROOT / "nlu_data" / "golden" / "entities.yml", ROOT / "nlu_data" / "entities"
+GOLDEN, PATTERNS = ROOT / "nlu_data" / "golden", ROOT / "nlu_data" / "entities"
 BAR_PCT = 95.0
 
 
@@ -46,52 +43,38 @@ class Miss:
     wrong: tuple[str, ...]
 
 
-def judge(
-    messages: Iterable[Mapping[str, Any]], finder: EntityFinder, today: date
-) -> tuple[dict[str, Count], list[Miss]]:
+def judge(golden: Golden, finder: EntityFinder) -> tuple[dict[str, Count], list[Miss]]:
     """Return the count of each kind and what went wrong where."""
     counts: dict[str, Count] = {}
     misses = []
-    for message in messages:
-        text = message["text"]
-        wanted = _located(text, message.get("entities") or [])
-        found = {(one.kind, one.start, one.end): one.value for one in finder.find(text, today)}
-        right = {key for key in wanted.keys() & found.keys() if wanted[key] in (None, found[key])}
-        for kind in {kind for kind, *_ in (*wanted, *found)}:
-            sizes = [sum(key[0] == kind for key in keys) for keys in (wanted, found, right)]
+    for text, wanted in zip(golden.texts[ENTITIES_FILE], golden.entities, strict=True):
+        found = finder.find(text, golden.today)
+        right = right_entities(found, wanted)
+        spans = {_span(one) for one in right}
+        for kind in {one.kind for one in (*wanted, *found)}:
+            sizes = [sum(one.kind == kind for one in each) for each in (wanted, found, right)]
             counts[kind] = counts.get(kind, Count()) + Count(*sizes)
         overlooked, wrong = (
-            tuple(f"{kind}: {text[a:b]} = {keys[kind, a, b]}" for kind, a, b in sorted(keys.keys() - right))
-            for keys in (wanted, found)
+            tuple(f"{one.kind}: {text[one.start : one.end]} = {one.value}" for one in each if _span(one) not in spans)
+            for each in (wanted, found)
         )
         if overlooked or wrong:
             misses.append(Miss(text, overlooked, wrong))
     return counts, misses
 
 
-def read(file: Path = GOLDEN) -> tuple[list[dict[str, Any]], date]:
-    """Return the golden messages and the day that their dates count from."""
-    golden = yaml.safe_load(file.read_text(encoding="utf-8"))
-    return golden["messages"], golden["reference_date"]
-
-
-def _located(text: str, entities: Iterable[Mapping[str, str]]) -> dict[tuple[str, int, int], str | None]:
-    located, end = {}, 0
-    for each in entities:
-        start = text.index(each["text"], end)
-        end = start + len(each["text"])
-        located[each["kind"], start, end] = each.get("value")
-    return located
+def _span(one: Entity | Span) -> tuple[str, int, int]:
+    return one.kind, one.start, one.end
 
 
 def main() -> None:
     """Run the bench."""
     arguments = parser("Measure entities on the golden messages.")
-    arguments.add_argument("--golden", type=Path, default=GOLDEN, help="other messages in the same form")
+    arguments.add_argument("--golden", type=Path, default=GOLDEN, help=f"another folder with {ENTITIES_FILE}")
     arguments.add_argument("--misses", action="store_true", help="print every message that went wrong")
     chosen = arguments.parse_args()
-    messages, today = read(chosen.golden)
-    counts, misses = judge(messages, EntityFinder(PATTERNS), today)
+    golden = read_golden(chosen.golden)
+    counts, misses = judge(golden, EntityFinder(PATTERNS))
     if chosen.misses:
         for miss in misses:
             print(miss.text, *(f"  overlooked  {each}" for each in miss.overlooked), sep="\n")
@@ -102,7 +85,7 @@ def main() -> None:
     ]
     together = sum(counts.values(), Count())
     figures.append(Figure(f"F1, all ({together.wanted})", together.f1_pct, "%", BAR_PCT, at_least=True, digits=1))
-    finish(f"Entities, {len(messages)} golden messages", figures, chosen.json)
+    finish(f"Entities, {len(golden.texts[ENTITIES_FILE])} golden messages", figures, chosen.json)
 
 
 if __name__ == "__main__":

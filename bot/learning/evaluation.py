@@ -201,8 +201,8 @@ def _read(golden: Golden, head: str, answers: Answers) -> _Said:
     triages = answers.triages[file]
     got = [said_of(head, triage, answers.complaint_from) for triage in triages]
     if head == ENTITIES:
-        rows = zip(golden.texts[file], triages, golden.entities, strict=True)
-        right = [right_entities(*row) for row in rows]
+        rows = zip(triages, golden.entities, strict=True)
+        right = [Labels(one.kind for one in right_entities(triage.entities, spans)) for triage, spans in rows]
     else:
         right = [want & say for want, say in zip(wanted, got, strict=True)]
     labels = sorted({label for each in wanted for label in each})

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 import yaml
 
 from bot.conversation.errors import ConfigError
-from bot.conversation.triage import Triage
+from bot.conversation.triage import Entity, Triage
 from bot.nlu.intents import OUT_OF_SCOPE
 from bot.nlu.skill import FALLBACK
 
-FILES = ("intents.yml", "triage.yml", "entities.yml")
+ENTITIES_FILE = "entities.yml"
+FILES = ("intents.yml", "triage.yml", ENTITIES_FILE)
 UNKNOWN = "not understood"
 """What an intent is called that the assistant does not have, and an answer that it does not give."""
 COMPLAINT, NO_COMPLAINT = "complaint", "no complaint"
@@ -29,10 +30,11 @@ Labels = Counter[str]
 
 
 class Span(NamedTuple):
-    """An entity that a message has; `value` is None where it is not measured."""
+    """An entity that a message has; `start` and `end` count characters, `value` is None where it is not measured."""
 
     kind: str
-    text: str
+    start: int
+    end: int
     value: str | None
 
 
@@ -79,12 +81,9 @@ def read_golden(folder: Path) -> Golden:
                 case _:
                     today = content.get("reference_date", today)
                     texts[name] = [str(each["text"]) for each in content["messages"]]
-                    entities = [
-                        [Span(one["kind"], one["text"], one.get("value")) for one in each.get("entities") or []]
-                        for each in content["messages"]
-                    ]
+                    entities = [_located(str(each["text"]), each.get("entities") or []) for each in content["messages"]]
                     heads[ENTITIES] = (name, [Labels(span.kind for span in each) for each in entities])
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ConfigError(f"{file} is not as it should be: {type(error).__name__} {error}") from error
     return Golden(texts, heads, entities, today, digest.hexdigest()[:16])
 
@@ -126,16 +125,22 @@ def certainty_of(head: str, triage: Triage, wanted: Labels) -> tuple[float, bool
     return None
 
 
-def right_entities(text: str, triage: Triage, wanted: Sequence[Span]) -> Labels:
-    """Return the kinds of those entities of a triage that are as they should be, value included where one is given."""
-    left, right = list(wanted), Labels()
-    for entity in triage.entities:
-        found = (entity.kind, text[entity.start : entity.end])
-        same = next((one for one in left if found == one[:2] and one.value in (None, entity.value)), None)
-        if same:
-            left.remove(same)
-            right[entity.kind] += 1
-    return right
+def right_entities(found: Iterable[Entity], wanted: Sequence[Span]) -> list[Entity]:
+    """Return those of the found entities that are as they should be, value included where one is given."""
+    return [
+        one for one in found if any(Span(one.kind, one.start, one.end, value) in wanted for value in (one.value, None))
+    ]
+
+
+def _located(text: str, entities: Iterable[Mapping[str, str]]) -> list[Span]:
+    spans, end = [], 0
+    for each in entities:
+        start = text.find(each["text"], end)
+        if start < 0:
+            raise ValueError(f"{each['text']!r} does not come, or not in this order, in {text!r}")
+        end = start + len(each["text"])
+        spans.append(Span(each["kind"], start, end, each.get("value")))
+    return spans
 
 
 def _known(intent: str) -> str:

@@ -174,6 +174,12 @@ def test_the_shipped_golden_tests_are_read_whole() -> None:
         assert len(wanted) == len(shipped.texts[file]) > 300
 
 
+def test_an_entity_that_its_message_does_not_have_is_told(golden: Golden, tmp_path: Path) -> None:
+    (tmp_path / "entities.yml").write_text(ENTITIES.replace("text: monday", "text: tuesday"))
+    with pytest.raises(ConfigError, match="'tuesday' does not come"):
+        read_golden(tmp_path)
+
+
 def test_a_folder_without_golden_tests_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no golden tests"):
         read_golden(tmp_path)
