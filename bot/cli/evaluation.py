@@ -17,6 +17,7 @@ from bot.learning.replay import Past, Replay, Replayed, past_of, triaged
 from bot.nlu.skill import Skill, load_skill
 from bot.settings import Settings
 from bot.triage.sorter import thresholds_in
+from bot.whole_files import replace_files
 
 GOLDEN = "golden"
 """The folder of the golden tests, in the folder of the training data."""
@@ -146,8 +147,6 @@ def _add(replay: Replay, pasts: list[Past], skill: Skill, other: Skill | None) -
 
 def _write(file: Path, text: str) -> None:
     try:
-        fresh = file.with_name(f".{file.name}.new")
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(file)
+        replace_files({file: text})
     except OSError as error:
         raise ConfigError(f"{file} can't be written: {error.strerror}") from error

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import sys
 from dataclasses import replace
 from datetime import datetime
@@ -22,6 +21,7 @@ from bot.learning.review_file import read_review, render_review
 from bot.learning.selection import Said, choose, reasons
 from bot.learning.training_data import TrainingData, read_training_data
 from bot.settings import Settings
+from bot.whole_files import replace_files
 
 if TYPE_CHECKING:
     from handoff.heard import Heard
@@ -93,6 +93,7 @@ def import_(settings: Settings, file: Path) -> None:
 
     Raises:
         BadInput: something is wrong with it; every problem is printed, and nothing was written.
+        ConfigError: the training data can't be read or written.
     """
     data = read_training_data(settings.assistant.data)
     plan, problems = check(read_review(file), data, Redactor(settings.assistant.data / ENTITIES))
@@ -102,7 +103,13 @@ def import_(settings: Settings, file: Path) -> None:
         many = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise BadInput(f"{many} in {file}; nothing was written")
     if plan.changes:
-        _write(edited(plan, data, utc_now().date()))
+        texts = edited(plan, data, utc_now().date())
+        try:
+            for each in texts:
+                each.parent.mkdir(parents=True, exist_ok=True)
+            replace_files(texts)
+        except OSError as error:
+            raise ConfigError(f"{data.folder} can't be written: {error.strerror}") from error
     for advice in plan.advice:
         print(f"note: {advice}")
     print(_told(plan, data))
@@ -121,20 +128,3 @@ def _told(plan: Plan, data: TrainingData) -> str:
     if not written:
         return f"nothing new: {rest}"
     return f"written into {data.folder}: {written}; {rest}. Next: frontdesk train --candidate"
-
-
-def _write(texts: dict[Path, str]) -> None:
-    """Replace files, all at the end, so that a full disk leaves them as they were."""
-    fresh = {file: file.with_name(f".{file.name}.new") for file in texts}
-    try:
-        for file, text in texts.items():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            fresh[file].write_text(text, encoding="utf-8")
-            if file.exists():
-                shutil.copymode(file, fresh[file])
-        for file, new in fresh.items():
-            os.replace(new, file)
-    except OSError as error:
-        for new in fresh.values():
-            new.unlink(missing_ok=True)
-        raise ConfigError(f"{error.filename} can't be written: {error.strerror}") from error

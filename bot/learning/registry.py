@@ -5,7 +5,6 @@ it does not name is never served, however new it is.
 """
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from bot.conversation.errors import ConfigError, Conflict, NotFound
+from bot.whole_files import replace_files
 
 LIVE = "live.json"
 SUFFIX = ".tar.gz"
@@ -168,10 +168,4 @@ class Registry:
             os.close(descriptor)
 
     def _write(self, standing: Standing) -> None:
-        fresh = self.folder / f".{LIVE}.new"
-        with fresh.open("w", encoding="utf-8") as file:
-            json.dump(standing.model_dump(mode="json"), file, indent=2)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.file)
+        replace_files({self.file: standing.model_dump_json(indent=2) + "\n"})

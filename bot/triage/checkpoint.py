@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from bot.conversation.errors import BadInput, Conflict, FrontdeskError
 from bot.conversation.events import Priority
 from bot.triage.rows import BadRow, Row
+from bot.whole_files import replace_files
 
 SUFFIX = ".resume"
 
@@ -117,7 +118,7 @@ class Checkpoint:
         """Make the output, and then how far it is, last."""
         self._file.flush()
         os.fsync(self._file.fileno())
-        _replace(checkpoint_of(self._out), _Kept(job=self._job, progress=progress))
+        _keep(self._out, self._job, progress)
         self.rows_written = progress.rows - progress.bad
 
     def done(self) -> None:
@@ -135,7 +136,7 @@ def open_checkpoint(out: Path, job: Job, progress: Progress) -> Iterator[Checkpo
     """
     try:
         if not progress.rows:
-            _replace(checkpoint_of(out), _Kept(job=job, progress=progress))
+            _keep(out, job, progress)
         descriptor = os.open(out, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise BadInput(f"--out {out} can't be written: {error.strerror}") from error
@@ -157,10 +158,5 @@ def open_checkpoint(out: Path, job: Job, progress: Progress) -> Iterator[Checkpo
             raise
 
 
-def _replace(file: Path, kept: _Kept) -> None:
-    new = file.with_name(file.name + ".new")
-    with new.open("wb") as stream:
-        stream.write(kept.model_dump_json().encode())
-        stream.flush()
-        os.fsync(stream.fileno())
-    new.replace(file)
+def _keep(out: Path, job: Job, progress: Progress) -> None:
+    replace_files({checkpoint_of(out): _Kept(job=job, progress=progress).model_dump_json()})
