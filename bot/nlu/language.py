@@ -1,7 +1,8 @@
 """Tell the language of a message, or that it can't be told: chat messages are short, and full of names and numbers.
 
 A message that is answered in vain costs less than one that is handed over in vain, so a language other than English
-has to be sure of itself: with enough words, without its accents, and without its first or its last word.
+has to be sure of itself: with enough words, without its accents, and without its first or its last word. A foreign name
+or address is no language; a question is none of them.
 """
 
 import re
@@ -27,7 +28,9 @@ _DETECTOR = LangDetector(LangDetectConfig(model="lite", max_input_length=None))
 
 def language_of(text: str) -> str | None:
     """Return the ISO 639 code of the language of a text, for example `en`; None if it can't be told."""
-    text = unicodedata.normalize("NFC", _NOISE.sub(" ", text[:MAX_CHARS])).lower()
+    written = unicodedata.normalize("NFC", _NOISE.sub(" ", text[:MAX_CHARS]))
+    named = "?" not in text and _mostly_names(written)
+    text = written.lower()
     words = _WORD.findall(text)
     letters = [letter for word in words for letter in word]
     latin = sum("LATIN" in unicodedata.name(letter, "") for letter in letters)
@@ -38,8 +41,16 @@ def language_of(text: str) -> str | None:
     best = _best(text)
     if best in (None, "en"):
         return best
+    if named:
+        return None
     others = (_without_accents(text), " ".join(words[1:]), " ".join(words[:-1]))
     return best if all(_scores(other).get(best, 0.0) >= CONFIDENCE for other in others) else None
+
+
+def _mostly_names(text: str) -> bool:
+    """Return whether most words after the first are capitalised, as in a name or an address; German nouns are fewer."""
+    words = _WORD.findall(text)[1:]
+    return not text.isupper() and 2 * sum(word[0].isupper() for word in words) > len(words)
 
 
 def _best(text: str) -> str | None:
