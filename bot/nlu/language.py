@@ -48,9 +48,9 @@ def language_of(text: str) -> str | None:
 
 
 def _mostly_names(text: str) -> bool:
-    """Return whether most words after the first are capitalised, as in a name or an address; German nouns are fewer."""
+    """Return whether two thirds of the words after the first are capitalised, as in names; German nouns are fewer."""
     words = _WORD.findall(text)[1:]
-    return not text.isupper() and 2 * sum(word[0].isupper() for word in words) > len(words)
+    return not text.isupper() and 3 * sum(word[0].isupper() for word in words) >= 2 * len(words)
 
 
 def _best(text: str) -> str | None:
