@@ -11,6 +11,7 @@ import yaml
 from bench import agreement, entities
 from bot.conversation.errors import ConfigError
 from bot.conversation.triage import Severity, Triage
+from bot.learning.golden import read_golden
 from bot.nlu.entities import EntityFinder
 from bot.nlu.heads import COMPLAINT_THRESHOLD
 from bot.nlu.intents import OUT_OF_SCOPE
@@ -36,21 +37,23 @@ def judged(skill: Skill) -> list[tuple[dict[str, Any], Triage]]:
 
 
 def test_entities_reach_95_percent() -> None:
-    messages, today = entities.read()
-    counts, misses = entities.judge(messages, EntityFinder(entities.PATTERNS), today)
-    assert len(messages) >= 300
+    golden = read_golden(entities.GOLDEN)
+    counts, misses = entities.judge(golden, EntityFinder(entities.PATTERNS))
+    assert len(golden.entities) >= 300
     assert sum(counts.values(), entities.Count()).f1_pct >= entities.BAR_PCT, misses
     assert {kind: count.f1_pct for kind, count in counts.items() if count.f1_pct < 90} == {}
 
 
-def test_an_entity_counts_only_with_its_span_and_value() -> None:
+def test_an_entity_counts_only_with_its_span_and_value(tmp_path: Path) -> None:
     known = [
         {"kind": "amount", "text": "£5", "value": "GBP 5.00"},
         {"kind": "amount", "text": "£6", "value": "GBP 7.00"},
     ]
     known += [{"kind": "date", "text": "on 3 nov"}]
     messages = [{"text": "£5, £6 on 3 nov", "entities": known}]
-    counts, (miss,) = entities.judge(messages, EntityFinder(entities.PATTERNS), date(2026, 11, 23))
+    content = {"reference_date": date(2026, 11, 23), "messages": messages}
+    (tmp_path / "entities.yml").write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    counts, (miss,) = entities.judge(read_golden(tmp_path), EntityFinder(entities.PATTERNS))
     assert counts == {"amount": entities.Count(2, 2, 1), "date": entities.Count(1, 1, 0)}
     assert miss.overlooked == ("amount: £6 = GBP 7.00", "date: on 3 nov = None")
     assert miss.wrong == ("amount: £6 = GBP 6.00", "date: 3 nov = 2026-11-03")
