@@ -12,10 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.bars import Figure, finish, parser
+
+if TYPE_CHECKING:
+    from bot.nlu.encoder import Encoder
 
 MESSAGE = "where is my order, it was meant to come on tuesday and nobody answers me at all"
 """20 tokens with the two that mark its ends."""
@@ -42,6 +46,12 @@ def measure_export(cache: Path) -> dict[str, float]:
     return {"export_s": time.perf_counter() - start}
 
 
+def read(encoder: "Encoder", texts: Sequence[str]) -> None:
+    """Encode as a turn does: for the intents, and for the triage."""
+    encoding = encoder.encode(texts)
+    assert len(encoding.sentence) == len(encoding.tone)
+
+
 def measure_speed(cache: Path) -> dict[str, float]:
     """One message on one thread, then batches over both cores."""
     from bot.nlu.encoder import shared_encoder
@@ -53,16 +63,16 @@ def measure_speed(cache: Path) -> dict[str, float]:
     for _ in range(150):
         encoder.forget()
         start = time.perf_counter()
-        encoder.encode([MESSAGE])
+        read(encoder, [MESSAGE])
         singles.append((time.perf_counter() - start) * 1000)
     start = time.perf_counter()
     for _ in range(1000):
-        encoder.encode([MESSAGE])
+        read(encoder, [MESSAGE])
     found["repeated_ms"] = time.perf_counter() - start
     for _ in range(10):
         encoder.forget()
         start = time.perf_counter()
-        encoder.encode(messages(64))
+        read(encoder, messages(64))
         batches.append(64 / (time.perf_counter() - start))
     return {**found, "single_ms": statistics.median(singles), "batch_per_s": statistics.median(batches)}
 
@@ -92,7 +102,7 @@ def measure_memory(cache: Path) -> dict[str, float]:
 
     encoder = shared_encoder(None, cache)
     for text in messages(512):
-        encoder.encode([text])
+        read(encoder, [text])
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return {"resident_mb": pages * os.sysconf("SC_PAGE_SIZE") / 1024**2}
 
@@ -108,10 +118,11 @@ def measure_cosine(cache: Path) -> dict[str, float]:
     encoder = shared_encoder(None, cache)
     for name in ("tokenizer.json", "meta.json"):
         (exact_folder / name).write_bytes((encoder.folder / name).read_bytes())
-    export(find_checkpoint(), exact_folder / "model.onnx", int8=False)
+    export(find_checkpoint(), exact_folder, int8=False)
     texts = messages(200)
     exact, quick = Encoder(exact_folder).encode(texts), encoder.encode(texts)
     layers = [cosine(exact.layers[:, layer], quick.layers[:, layer]) for layer in range(encoder.depth)]
+    layers += [cosine(exact.tone[:, layer], quick.tone[:, layer]) for layer in range(exact.tone.shape[1])]
     return {"cosine": cosine(exact.sentence, quick.sentence), "worst_layer": min(layers)}
 
 

@@ -81,18 +81,18 @@ class Bench:
 
 def train(examples: Sequence[Example], intents: Sequence[tuple[str, str]], bench: Bench) -> Run:
     """Tune, and train heads over each encoder."""
-    from bot.learning.finetune.lessons import lesson_of
+    from bot.learning.finetune.lessons import intent_lesson, triage_lesson
     from bot.learning.finetune.training import Recipe
     from bot.learning.finetune.tuning import tune_encoder
 
-    lesson = lesson_of(examples, intents)
+    lessons = triage_lesson(examples), intent_lesson(intents)
     began = time.perf_counter()
     with shown(Reporter(None)) as progress:
-        tuned = tune_encoder(bench.checkpoint, lesson, bench.folder, Recipe(), progress)
+        tuned = tune_encoder(bench.checkpoint, *lessons, bench.folder, Recipe(), progress)
     minutes = (time.perf_counter() - began) / 60
     encoders = {**bench.untuned, "tuned": Encoder(prepare_encoder(find_checkpoint(str(tuned)), bench.folder / "cache"))}
     trained = {name: Trained(encoder, examples, intents) for name, encoder in encoders.items()}
-    return Run(trained, minutes, len(lesson.texts))
+    return Run(trained, minutes, sum(len(lesson.texts) for lesson in lessons))
 
 
 def splits(rows: Sequence[Row], count: int) -> Iterator[tuple[list[Row], list[Row]]]:

@@ -84,7 +84,7 @@ class _Lines:
 
 
 def _tune(assistant: AssistantSettings, components: Mapping[str, Mapping[str, Any]], reporter: Reporter) -> Path:
-    from bot.learning.finetune.lessons import lesson_of
+    from bot.learning.finetune.lessons import intent_lesson, triage_lesson
     from bot.learning.finetune.training import Recipe
     from bot.learning.finetune.tuning import tune_encoder
     from bot.nlu.checkpoint import find_checkpoint
@@ -92,7 +92,8 @@ def _tune(assistant: AssistantSettings, components: Mapping[str, Mapping[str, An
     from bot.rasa_runtime import intent_examples
 
     sentences = Path(components["TriageClassifier"].get("sentences") or assistant.data / "triage")
-    lesson = lesson_of(read_examples(sentences), intent_examples(assistant.domain, assistant.data))
+    triage = triage_lesson(read_examples(sentences))
+    intents = intent_lesson(intent_examples(assistant.domain, assistant.data))
     checkpoint = find_checkpoint(components["IntentClassifier"].get("encoder"))
     with shown(reporter) as progress:
-        return tune_encoder(checkpoint, lesson, assistant.models / ENCODERS, Recipe(), progress)
+        return tune_encoder(checkpoint, triage, intents, assistant.models / ENCODERS, Recipe(), progress)

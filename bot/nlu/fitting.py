@@ -5,7 +5,7 @@ All labels of a head are fitted in one run, along the principal axes of the feat
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from bot.nlu.linear import Floats, Linear, to_probabilities
 
 FOLDS = 3
+FEWEST_FRESH = 300
+"""Texts that a calibration needs, if it is not to use those that the encoder was tuned with."""
 AT_ONCE = 2
 STEPS = 200
 KEPT = 0.99
@@ -37,6 +39,10 @@ class Task:
     strength: float
     known: Floats | None = None
     balanced: bool = False
+
+    def part(self, rows: NDArray[Any]) -> "Task":
+        """Return the same for some of the texts."""
+        return replace(self, targets=self.targets[rows], known=None if self.known is None else self.known[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,25 +92,31 @@ def fit(space: Space, task: Task) -> Fit:
     return fit_all({"": (space, task)})[""]
 
 
-def fit_all(heads: Mapping[str, tuple[Space, Task]]) -> dict[str, Fit]:
-    """Train and calibrate heads, two at a time."""
+def fit_all(heads: Mapping[str, tuple[Space, Task]], fresh: NDArray[np.bool_] | None = None) -> dict[str, Fit]:
+    """Train and calibrate heads, two at a time.
+
+    `fresh` `(n,)` says of which texts the encoder does not know the labels already; if those are enough, the
+    probabilities are calibrated on them alone.
+    """
+    judged = np.flatnonzero(fresh) if fresh is not None and fresh.sum() >= FEWEST_FRESH else None
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     # On a busy machine two threads of one small product wait for each other, ten times as long as one thread takes.
     with threadpool_limits(1), ThreadPoolExecutor(AT_ONCE) as pool:
-        return dict(zip(heads, pool.map(lambda head: _fit(*head), heads.values()), strict=True))
+        return dict(zip(heads, pool.map(lambda head: _fit(head[0], head[1], judged), heads.values()), strict=True))
 
 
-def _fit(space: Space, task: Task) -> Fit:
+def _fit(space: Space, task: Task, judged: NDArray[np.int64] | None) -> Fit:
     held_back = np.zeros(task.targets.shape, np.float32)
     for part in _folds(task.targets):
         rest = np.setdiff1d(np.arange(len(task.targets)), part)
         weights, bias = _solve(space, task, rest)
         held_back[part] = space.inputs[part] @ weights.T + bias
-    scale, shift = _calibrate(held_back, task)
+    judged = np.arange(len(held_back)) if judged is None else judged
+    scale, shift = _calibrate(held_back[judged], task.part(judged))
     weights, bias = _solve(space, task, np.arange(len(task.targets)))
     logits = held_back * scale + shift
-    error = calibration_error(to_probabilities(logits, task.exclusive), task)
+    error = calibration_error(to_probabilities(logits[judged], task.exclusive), task.part(judged))
     share = np.log(np.maximum(task.targets.mean(axis=0), 1e-9)) if task.balanced else np.float32(0)
     linear = space.linear(weights * scale[:, None], bias * scale + shift - share, task)
     return Fit(linear, logits - share, error)

@@ -15,7 +15,7 @@ from bot.nlu.lexicon import WIDTH as WORDS
 from bot.nlu.linear import Floats, Linear, load_linears, save_linears
 from bot.nlu.triage_data import Example
 
-FORMAT = 3
+FORMAT = 4
 """Changes with what a head sees of a text: one that learnt to see something else is refused."""
 NAME = "triage"
 SENTIMENT = "sentiment"
@@ -118,7 +118,7 @@ def fit_heads(encoding: Encoding, tasks: Mapping[str, Task]) -> dict[str, Fit]:
     """Return the classifier of each head, with what it says of each sentence while that is held back."""
     spaces = {SENTIMENT: _mood_space(encoding)} if SENTIMENT in tasks else {}
     others = Space.of(tone(encoding))
-    return fit_all({name: (spaces.get(name, others), task) for name, task in tasks.items()})
+    return fit_all({name: (spaces.get(name, others), task) for name, task in tasks.items()}, encoding.fresh)
 
 
 def _mood_space(encoding: Encoding) -> Space:

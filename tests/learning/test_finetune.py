@@ -8,10 +8,11 @@ import pytest
 
 from bot.conversation.errors import ConfigError
 from bot.learning import finetune
-from bot.learning.finetune.lessons import Lesson, lesson_of
+from bot.learning.finetune.lessons import Lesson, intent_lesson, triage_lesson
 from bot.nlu.checkpoint import Checkpoint, find_checkpoint
 from bot.nlu.encoder import Encoder, cosine, load_tokenizer, prepare_encoder
 from bot.nlu.export import export, read_weights
+from bot.nlu.triage_data import Example
 from tests.learning.small_bert import write_small_bert
 
 if lacking := finetune.lacking():
@@ -22,6 +23,7 @@ from bot.learning.finetune.training import Recipe, tune
 from bot.learning.finetune.tuning import tune_encoder
 
 TEXTS = ["where is my order", "", "Charged TWICE and nobody answers. " * 4, "👍", "مرحبا, thank you so much"]
+NOTHING = Lesson((), {})
 QUICK = Recipe(epochs=30, batch=4, rate=3e-3, head_rate=3e-3, kept=0.0)
 
 
@@ -34,7 +36,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 def lesson() -> Lesson:
     cross = ["the kettle broke", "my parcel never came", "charged twice again", "nobody answers", "it leaks", "late"]
     calm = ["what time do you open", "thank you so much", "hello there", "do you sell tea", "lovely", "see you soon"]
-    return lesson_of([], [(text, "cross") for text in cross] + [(text, "calm") for text in calm])
+    return intent_lesson([(text, "cross") for text in cross] + [(text, "calm") for text in calm])
 
 
 def test_the_forward_pass_gives_what_the_exported_graph_gives(tmp_path: Path) -> None:
@@ -56,7 +58,7 @@ def test_a_tuned_encoder_knows_its_sentences_and_is_served_like_any_other(
         told.append((done, steps))
         losses.append(loss)
 
-    folder = tune_encoder(small, lesson, tmp_path / "encoders", QUICK, progress)
+    folder = tune_encoder(small, NOTHING, lesson, tmp_path / "encoders", QUICK, progress)
     assert told == [(step, 90) for step in range(1, 91)]
     assert np.mean(losses[:3]) > 0.5
     assert np.mean(losses[-3:]) < 0.05
@@ -78,6 +80,35 @@ def test_a_tuned_encoder_knows_its_sentences_and_is_served_like_any_other(
     assert all(row @ calm > row @ cross for row in served[6:])
 
 
+def test_the_triage_tunes_a_branch_and_leaves_the_rest_as_it_was(
+    small: Checkpoint, lesson: Lesson, tmp_path: Path
+) -> None:
+    examples = [
+        Example(text=text, complaint=place < 6, severity="none", sentiment="neutral")
+        for place, text in enumerate(lesson.texts)
+    ]
+    folder = tune_encoder(small, triage_lesson(examples), NOTHING, tmp_path / "encoders", QUICK, lambda *_: None)
+    tuned = find_checkpoint(str(folder))
+    plain, branched = (
+        Encoder(prepare_encoder(each, tmp_path / "cache")).encode([*lesson.texts, "other"]) for each in (small, tuned)
+    )
+    np.testing.assert_array_equal(plain.layers, branched.layers)
+    np.testing.assert_array_equal(plain.sentence, branched.sentence)
+    assert branched.tone.shape == plain.tone.shape
+    assert branched.fresh.tolist() == [False] * 12 + [True]
+    assert plain.fresh.all()
+    last = branched.tone[:, -1]
+    cross, calm = last[:6].mean(axis=0), last[6:12].mean(axis=0)
+    assert all(np.linalg.norm(row - cross) < np.linalg.norm(row - calm) for row in last[:6])
+
+    # Tuned once more, for intents, the encoder changes and the branch stays.
+    again = find_checkpoint(str(tune_encoder(tuned, NOTHING, lesson, tmp_path / "encoders", QUICK, lambda *_: None)))
+    both = Encoder(prepare_encoder(again, tmp_path / "cache")).encode([*lesson.texts, "other"])
+    assert cosine(both.tone, branched.tone) > 0.99
+    assert cosine(both.sentence, branched.sentence) < 0.99
+    assert both.fresh.tolist() == branched.fresh.tolist()
+
+
 def test_the_same_sentences_are_not_tuned_twice_and_others_are(
     small: Checkpoint, lesson: Lesson, tmp_path: Path
 ) -> None:
@@ -86,7 +117,7 @@ def test_the_same_sentences_are_not_tuned_twice_and_others_are(
 
     def tuned(recipe: Recipe, lesson: Lesson = lesson) -> Path:
         steps.clear()
-        return tune_encoder(small, lesson, tmp_path, recipe, lambda done, *_: steps.append(done))
+        return tune_encoder(small, NOTHING, lesson, tmp_path, recipe, lambda done, *_: steps.append(done))
 
     first = tuned(recipe)
     assert steps
@@ -100,7 +131,9 @@ def test_the_same_sentences_are_not_tuned_twice_and_others_are(
 def test_the_same_seed_gives_the_same_weights(small: Checkpoint, lesson: Lesson, tmp_path: Path) -> None:
     recipe = replace(QUICK, epochs=2)
     made = [
-        (tune_encoder(small, lesson, tmp_path / name, recipe, lambda *_: None) / "model.safetensors").read_bytes()
+        (
+            tune_encoder(small, NOTHING, lesson, tmp_path / name, recipe, lambda *_: None) / "model.safetensors"
+        ).read_bytes()
         for name in ("one", "two")
     ]
     assert made[0] == made[1]
@@ -117,12 +150,12 @@ def test_labels_that_are_not_known_teach_nothing(small: Checkpoint, lesson: Less
 
 def test_what_cannot_be_tuned_is_told(small: Checkpoint, lesson: Lesson, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no labels to tell apart"):
-        tune_encoder(small, lesson_of([], [("hello", "greet")]), tmp_path, QUICK, lambda *_: None)
+        tune_encoder(small, NOTHING, intent_lesson([("hello", "greet")]), tmp_path, QUICK, lambda *_: None)
     strange = tmp_path / "strange"
     strange.mkdir()
     (strange / "config.json").write_text('{"model_type": "t5"}')
     with pytest.raises(ConfigError, match="'t5' can't be exported"):
-        tune_encoder(Checkpoint(strange), lesson, tmp_path, QUICK, lambda *_: None)
+        tune_encoder(Checkpoint(strange), NOTHING, lesson, tmp_path, QUICK, lambda *_: None)
 
 
 def forward(checkpoint: Checkpoint) -> tuple[np.ndarray, np.ndarray]:
@@ -144,6 +177,6 @@ def exported(checkpoint: Checkpoint, folder: Path) -> tuple[np.ndarray, np.ndarr
     prepared = prepare_encoder(checkpoint, folder / "prepared")
     for name in ("tokenizer.json", "meta.json"):
         (exact / name).write_bytes((prepared / name).read_bytes())
-    export(checkpoint, exact / "model.onnx", int8=False)
+    export(checkpoint, exact, int8=False)
     encoding = Encoder(exact).encode(TEXTS)
     return encoding.layers, encoding.sentence

@@ -1,7 +1,7 @@
 import numpy as np
 
 from bot.learning.finetune import batches
-from bot.learning.finetune.lessons import lesson_of
+from bot.learning.finetune.lessons import intent_lesson, triage_lesson
 from bot.nlu.triage_data import Example
 
 
@@ -9,23 +9,29 @@ def example(text: str, complaint: bool) -> Example:
     return Example(text=text, complaint=complaint, severity="none", sentiment="neutral")
 
 
-def test_a_task_counts_only_the_texts_whose_labels_are_known() -> None:
+def test_each_head_has_a_task_if_there_is_something_to_tell_apart() -> None:
     examples = [example(f"{name} {number}", name == "bad") for number in range(6) for name in ("bad", "fine")]
-    lesson = lesson_of(examples, [("hello", "greet"), ("opening hours", "faq/hours")])
-    assert lesson.texts[-2:] == ("hello", "opening hours")
-    complaint, intent = lesson.tasks["complaint"], lesson.tasks["intent"]
-    assert complaint.known is not None
-    assert complaint.known[:, 0].tolist() == [1.0] * 12 + [0.0] * 2
-    assert complaint.targets[:, 0].tolist() == [1.0, 0.0] * 6 + [0.0] * 2
-    assert intent.labels == ("faq/hours", "greet")
-    assert intent.known is not None
-    assert intent.known[:, 0].tolist() == [0.0] * 12 + [1.0] * 2
-    assert intent.targets[12:].tolist() == [[0.0, 1.0], [1.0, 0.0]]
+    lesson = triage_lesson(examples)
+    assert lesson.texts == tuple(one.text for one in examples)
+    assert lesson.tasks["complaint"].targets[:, 0].tolist() == [1.0, 0.0] * 6
     assert "sentiment" not in lesson.tasks  # all are neutral
+    intents = intent_lesson([("hello", "greet"), ("opening hours", "faq/hours")])
+    assert intents.tasks["intent"].labels == ("faq/hours", "greet")
+    assert intents.tasks["intent"].targets.tolist() == [[0.0, 1.0], [1.0, 0.0]]
+    assert not intent_lesson([("hello", "greet")]).tasks
+
+
+def test_of_many_sentences_a_tenth_is_held_back_and_always_the_same() -> None:
+    examples = [example(f"sentence {number}", number % 2 == 0) for number in range(2000)]
+    kept = triage_lesson(examples)
+    assert 1700 < len(kept.texts) < 1900
+    assert set(triage_lesson(examples[:1500]).texts) <= set(kept.texts)
+    assert len(kept.tasks["complaint"].targets) == len(kept.texts)
+    assert len(triage_lesson(examples[:500]).texts) == 500
 
 
 def test_texts_are_learnt_as_the_encoder_is_given_them() -> None:
-    assert lesson_of([], [("@acme   hi", "greet"), ("https://a.b/c", "link")]).texts == ("@user hi", "link")
+    assert intent_lesson([("@acme   hi", "greet"), ("https://a.b/c", "link")]).texts == ("@user hi", "link")
 
 
 def test_an_epoch_has_every_text_once_in_batches_of_few_shapes() -> None:

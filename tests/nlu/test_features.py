@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bot.nlu.encoder import Encoding
+from bot.nlu.encoder import shared_encoder
 from bot.nlu.features import mood, tone
 from bot.nlu.lexicon import WIDTH, mood_of_words
 
@@ -21,6 +21,6 @@ def test_a_text_without_words_has_no_mood() -> None:
 
 
 def test_the_mood_of_words_comes_behind_the_tone() -> None:
-    encoding = Encoding((GOOD, BAD), np.ones((2, 4), np.float32), np.ones((2, 7, 4), np.float32))
+    encoding = shared_encoder().encode([GOOD, BAD])
     assert np.array_equal(mood(encoding)[:, :-WIDTH], tone(encoding))
     assert np.array_equal(mood(encoding)[:, -WIDTH:], mood_of_words(encoding.texts))

@@ -72,6 +72,10 @@ class Bert:
         """Return the number of the layer that a weight belongs to, from 0; None for embeddings and what is unused."""
         return next((number for number, start in enumerate(self._starts) if name.startswith(start)), None)
 
+    def only_layers(self, weights: Weights) -> dict[str, Array]:
+        """Return those of the weights that belong to a layer."""
+        return {name: value for name, value in weights.items() if self.layer_of(name) is not None}
+
     def layers_above(self, name: str) -> int:
         """Return how many layers come after the one that a weight belongs to."""
         layer = self.layer_of(name)

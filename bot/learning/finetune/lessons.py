@@ -3,14 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from bot.nlu.branch import text_number
 from bot.nlu.fitting import Task, one_hot
 from bot.nlu.heads import tasks_of
 from bot.nlu.text import prepare
 from bot.nlu.triage_data import Example
 
 INTENT = "intent"
+HELD_BACK = 10
+"""One sentence in that many is not tuned with: the probabilities of the heads are calibrated on those."""
+FEWEST_TO_HOLD_BACK = 1000
+"""With fewer sentences, all are needed for tuning."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,19 +24,18 @@ class Lesson:
     tasks: Mapping[str, Task]
 
 
-def lesson_of(examples: Sequence[Example], intents: Sequence[tuple[str, str]] = ()) -> Lesson:
-    """Return the lesson of sentences with triage labels and of others, as pairs of a text and its intent."""
-    texts = [example.text for example in examples] + [text for text, _ in intents]
-    found = {name: _spread(task, 0, len(intents)) for name, task in tasks_of(examples).items()} if examples else {}
-    names = [name for _, name in intents]
+def triage_lesson(examples: Sequence[Example]) -> Lesson:
+    """Return the lesson of sentences with triage labels; of many, a tenth is held back."""
+    prepared = [(prepare(example.text), example) for example in examples]
+    if len(examples) >= FEWEST_TO_HOLD_BACK:
+        prepared = [(text, example) for text, example in prepared if text_number(text) % HELD_BACK]
+    tasks = tasks_of([example for _, example in prepared]) if prepared else {}
+    return Lesson(tuple(text for text, _ in prepared), tasks)
+
+
+def intent_lesson(phrases: Sequence[tuple[str, str]]) -> Lesson:
+    """Return the lesson of pairs of a text and its intent."""
+    names = [name for _, name in phrases]
     labels = tuple(sorted(set(names)))
-    if len(labels) > 1:
-        found[INTENT] = _spread(Task(labels, one_hot(names, labels), True, 1.0), len(examples), 0)
-    return Lesson(tuple(prepare(text) for text in texts), found)
-
-
-def _spread(task: Task, before: int, after: int) -> Task:
-    """Return a task over more texts, of which it knows nothing."""
-    known = np.ones_like(task.targets) if task.known is None else task.known
-    rows = ((before, after), (0, 0))
-    return Task(task.labels, np.pad(task.targets, rows), task.exclusive, task.strength, np.pad(known, rows))
+    tasks = {INTENT: Task(labels, one_hot(names, labels), True, 1.0)} if len(labels) > 1 else {}
+    return Lesson(tuple(prepare(text) for text, _ in phrases), tasks)

@@ -48,6 +48,10 @@ class Recipe:
     """
     seed: int = 20240229
 
+    def steps(self, texts: int) -> int:
+        """Return how many steps a tuning with that many texts takes."""
+        return self.epochs * batches.count(texts, self.batch)
+
     def describe(self) -> dict[str, float]:
         """Return all of it, for records."""
         return asdict(self)
@@ -72,7 +76,7 @@ def tune(
         for name, task in tasks.items()
     }
     params = {"layers": layers, "heads": heads}
-    steps = recipe.epochs * batches.count(len(tokens), recipe.batch)
+    steps = recipe.steps(len(tokens))
     optimiser = _optimiser(bert, params, recipe, steps)
 
     def loss(params: Any, tokens: Array, mask: Array, lessons: Any, key: Array) -> Array:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +15,33 @@ from bot.conversation.errors import ConfigError
 from bot.learning.finetune.bert import Bert
 from bot.learning.finetune.lessons import Lesson
 from bot.learning.finetune.training import Progress, Recipe, tune
+from bot.nlu.branch import NAME as BRANCH
+from bot.nlu.branch import numbers_of, read_branch, read_tuned_with, write_branch
 from bot.nlu.checkpoint import Checkpoint
 from bot.nlu.encoder import load_tokenizer, write_tokenizer
 from bot.nlu.export import read_weights
 
-FORMAT = 1
+FORMAT = 2
 """Goes up when the same sentences would give other weights."""
 
 _KEPT = ("*.json", "*.txt", "*.model", "1_Pooling/config.json")
 _ABOUT = "tuned.json"
 
 
-def tune_encoder(checkpoint: Checkpoint, lesson: Lesson, out: Path, recipe: Recipe, progress: Progress) -> Path:
+def tune_encoder(
+    checkpoint: Checkpoint, triage: Lesson, intents: Lesson, out: Path, recipe: Recipe, progress: Progress
+) -> Path:
     """Return the folder under `out` with the tuned checkpoint; one that was tuned of the same is not tuned again.
+
+    Intents tune the encoder's own layers, the triage its branch, or a new one: what helps one would harm the other.
 
     Raises:
         ConfigError: the checkpoint can't be tuned, there is nothing to learn, or `out` can't be written.
     """
-    bert = Bert(checkpoint)
-    if not lesson.tasks:
+    Bert(checkpoint)
+    if not triage.tasks and not intents.tasks:
         raise ConfigError("fine-tuning: the sentences have no labels to tell apart")
-    name = _digest(checkpoint, lesson, recipe)
+    name = _digest(checkpoint, (triage, intents), recipe)
     folder = out / name
     if folder.is_dir():
         return folder
@@ -46,10 +52,8 @@ def tune_encoder(checkpoint: Checkpoint, lesson: Lesson, out: Path, recipe: Reci
             new.mkdir()
             _copy(checkpoint, new)
             write_tokenizer(checkpoint, new / "tokenizer.json")
-            tokenize = load_tokenizer(new / "tokenizer.json", checkpoint.max_tokens)
-            weights = read_weights(checkpoint, bert.layout)
-            tuned = tune(bert, weights, [tokenize(text) for text in lesson.texts], lesson.tasks, recipe, progress)
-            _write(new, tuned, checkpoint, lesson, recipe)
+            _tune(checkpoint, triage, intents, new, recipe, progress)
+            _describe(new, checkpoint, (triage, intents), recipe)
             new.rename(folder)
     except OSError as error:
         raise ConfigError(f"fine-tuning: {out} can't be written: {error.strerror}") from error
@@ -67,26 +71,60 @@ def _copy(checkpoint: Checkpoint, folder: Path) -> None:
             shutil.copyfile(file, target)
 
 
-def _write(
-    folder: Path, weights: Mapping[str, NDArray[Any]], checkpoint: Checkpoint, lesson: Lesson, recipe: Recipe
+def tune_on(
+    lesson: Lesson,
+    checkpoint: Checkpoint,
+    bert: Bert,
+    weights: Mapping[str, NDArray[Any]],
+    recipe: Recipe,
+    progress: Progress,
+) -> dict[str, NDArray[Any]]:
+    """Return weights of a checkpoint, tuned with a lesson."""
+    with tempfile.TemporaryDirectory() as scratch:
+        write_tokenizer(checkpoint, Path(scratch) / "tokenizer.json")
+        tokenize = load_tokenizer(Path(scratch) / "tokenizer.json", checkpoint.max_tokens)
+    return tune(bert, weights, [tokenize(text) for text in lesson.texts], lesson.tasks, recipe, progress)
+
+
+def _tune(
+    checkpoint: Checkpoint, triage: Lesson, intents: Lesson, folder: Path, recipe: Recipe, progress: Progress
 ) -> None:
+    """Tune both sets of layers, and write them into a folder."""
     from safetensors.numpy import save_file
 
-    save_file({name: np.ascontiguousarray(value) for name, value in weights.items()}, folder / "model.safetensors")
+    bert = Bert(checkpoint)
+    own = read_weights(checkpoint, bert.layout)
+    branch = {**own, **(read_branch(checkpoint.branch, own) if checkpoint.branch else {})}
+    first, second = (recipe.steps(len(each.texts)) if each.tasks else 0 for each in (intents, triage))
+    steps = first + second
+    if intents.tasks:
+        own = tune_on(intents, checkpoint, bert, own, recipe, lambda done, _, loss: progress(done, steps, loss))
+    if triage.tasks:
+        branch = tune_on(
+            triage, checkpoint, bert, branch, recipe, lambda done, _, loss: progress(first + done, steps, loss)
+        )
+    save_file({name: np.ascontiguousarray(value) for name, value in own.items()}, folder / "model.safetensors")
+    if triage.tasks or checkpoint.branch:
+        before = read_tuned_with(checkpoint.branch) if checkpoint.branch else numbers_of(())
+        tuned_with = np.union1d(before, numbers_of(triage.texts if triage.tasks else ()))
+        write_branch(folder / BRANCH, bert.only_layers(branch), own, tuned_with)
+
+
+def _describe(folder: Path, checkpoint: Checkpoint, lessons: Sequence[Lesson], recipe: Recipe) -> None:
     about = {
         "format": FORMAT,
         "of": checkpoint.digest,
-        "sentences": len(lesson.texts),
-        "heads": {name: list(task.labels) for name, task in lesson.tasks.items()},
+        "sentences": sum(len(lesson.texts) for lesson in lessons),
+        "heads": {name: list(task.labels) for lesson in lessons for name, task in lesson.tasks.items()},
         "recipe": recipe.describe(),
     }
     (folder / _ABOUT).write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
-def _digest(checkpoint: Checkpoint, lesson: Lesson, recipe: Recipe) -> str:
+def _digest(checkpoint: Checkpoint, lessons: Sequence[Lesson], recipe: Recipe) -> str:
     total = hashlib.sha256(f"{FORMAT} {checkpoint.digest}".encode())
-    total.update(json.dumps([recipe.describe(), lesson.texts], sort_keys=True).encode())
-    for name, task in lesson.tasks.items():
+    total.update(json.dumps([recipe.describe(), *(lesson.texts for lesson in lessons)], sort_keys=True).encode())
+    for name, task in (item for lesson in lessons for item in lesson.tasks.items()):
         known = b"" if task.known is None else task.known.tobytes()
         total.update(json.dumps([name, task.labels, task.exclusive]).encode() + task.targets.tobytes() + known)
     return total.hexdigest()[:16]
