@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from bot.nlu.linear import Floats, Linear, to_probabilities
 
 FOLDS = 3
-FEWEST_FRESH = 300
-"""Texts that a calibration needs, if it is not to use those that the encoder was tuned with."""
+FEWEST_FRESH, FEWEST_TRUE = 300, 30
+"""Texts, and texts with a label, that a calibration needs to do without those that the encoder was tuned with."""
 AT_ONCE = 2
 STEPS = 200
 KEPT = 0.99
@@ -113,7 +113,7 @@ def _fit(space: Space, task: Task, judged: NDArray[np.int64] | None) -> Fit:
         weights, bias = _solve(space, task, rest)
         held_back[part] = space.inputs[part] @ weights.T + bias
     judged = np.arange(len(held_back)) if judged is None else judged
-    scale, shift = _calibrate(held_back[judged], task.part(judged))
+    scale, shift = _calibrate(held_back, task, judged)
     weights, bias = _solve(space, task, np.arange(len(task.targets)))
     logits = held_back * scale + shift
     error = calibration_error(to_probabilities(logits[judged], task.exclusive), task.part(judged))
@@ -192,8 +192,10 @@ def _solve(space: Space, task: Task, rows: NDArray[np.int64]) -> tuple[Floats, F
     return flat[:-labels].reshape(labels, width) * scale, flat[-labels:]
 
 
-def _calibrate(logits: Floats, task: Task) -> tuple[Floats, Floats]:
-    """Return a scale and a shift for each label that make the held-back logits fit best.
+def _calibrate(logits: Floats, task: Task, judged: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Return a scale and a shift for each label that make the held-back logits of the judged texts fit best.
+
+    A label that too few of them have is judged by all texts.
 
     Source: temperature scaling where one label is true (one scale, no shift), else `platt`.
     """
@@ -201,20 +203,23 @@ def _calibrate(logits: Floats, task: Task) -> tuple[Floats, Floats]:
 
     labels = len(task.labels)
     if task.exclusive:
+        logits, targets = logits[judged], task.targets[judged]
 
         def cost(log_scale: float) -> float:
             raised = logits * np.exp(log_scale)
             raised = raised - raised.max(axis=1, keepdims=True)
-            return float((np.log(np.exp(raised).sum(axis=1)) - (raised * task.targets).sum(axis=1)).mean())
+            return float((np.log(np.exp(raised).sum(axis=1)) - (raised * targets).sum(axis=1)).mean())
 
         found = minimize_scalar(cost, bounds=(-3, 3), method="bounded").x
         return np.full(labels, np.exp(found), np.float32), np.zeros(labels, np.float32)
     scales, shifts = np.ones(labels, np.float32), np.zeros(labels, np.float32)
     for label in range(labels):
-        known = slice(None) if task.known is None else task.known[:, label] > 0
-        true = task.targets[known, label]
+        enough = task.targets[judged, label].sum() >= FEWEST_TRUE
+        rows = judged if enough else np.arange(len(logits))
+        rows = rows if task.known is None else rows[task.known[rows, label] > 0]
+        true = task.targets[rows, label]
         if 0 < true.sum() < len(true):
-            scales[label], shifts[label] = platt(logits[known, label], true)
+            scales[label], shifts[label] = platt(logits[rows, label], true)
     return scales, shifts
 
 
