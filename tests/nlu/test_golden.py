@@ -74,13 +74,13 @@ def test_questions_are_answered_rightly_or_not_at_all(skill: Skill) -> None:
 
 def test_complaints_are_told_from_the_rest(judged: list[tuple[dict[str, Any], Triage]]) -> None:
     assert (
-        share((triage.complaint >= COMPLAINT_THRESHOLD) == message["complaint"] for message, triage in judged) >= 0.78
+        share((triage.complaint >= COMPLAINT_THRESHOLD) == message["complaint"] for message, triage in judged) >= 0.82
     )
 
 
 def test_severity_and_sentiment_are_mostly_right(judged: list[tuple[dict[str, Any], Triage]]) -> None:
-    assert share(triage.severity == message["severity"] for message, triage in judged) >= 0.72
-    assert share(triage.sentiment == message["sentiment"] for message, triage in judged) >= 0.76
+    assert share(triage.severity == message["severity"] for message, triage in judged) >= 0.76
+    assert share(triage.sentiment == message["sentiment"] for message, triage in judged) >= 0.80
 
 
 def test_two_annotators_agree_on_severity() -> None:
@@ -99,10 +99,13 @@ def test_kappa_is_what_scikit_learn_makes_of_it(quadratic: bool) -> None:
     assert agreement.kappa(pairs, quadratic) == pytest.approx(expected)
 
 
-def test_an_urgency_signal_is_seldom_wrong(judged: list[tuple[dict[str, Any], Triage]]) -> None:
+def test_urgency_signals_are_mostly_right_and_half_are_seen(
+    judged: list[tuple[dict[str, Any], Triage]],
+) -> None:
     given = [(signal, labels(message.get("urgency"))) for message, triage in judged for signal in triage.urgency]
-    assert len(given) >= 20
-    assert share(signal in wanted for signal, wanted in given) >= 0.75
+    there = sum(len(labels(message.get("urgency"))) for message, _ in judged)
+    assert share(signal in wanted for signal, wanted in given) >= 0.70
+    assert sum(signal in wanted for signal, wanted in given) / there >= 0.47
 
 
 def test_a_text_alone_is_triaged_as_in_a_batch(judged: list[tuple[dict[str, Any], Triage]], skill: Skill) -> None:
