@@ -33,8 +33,9 @@ SERVING = ("rasa.core.processor", "rasa.core.policies.rule_policy", "rasa.core.n
 """The part of Rasa that every model needs to be served; imported without the packages that serving doesn't need."""
 
 MODEL_CODE = ("bot/nlu", "bot/policies")
+MODEL_SUFFIXES = (".py", ".safetensors")
 MODEL_LIBRARIES = ("rasa", "numpy", "scikit-learn", "scipy", "spacy", "onnxruntime", "tokenizers", "vadersentiment")
-"""What besides config, domain and data decides what a trained model is: our code and these packages."""
+"""What besides config, domain and data decides what a trained model is: our code, the branch, and these packages."""
 
 OLD_STYLE: tuple[tuple[type[Warning], str], ...] = (
     (UserWarning, "pkg_resources is deprecated"),
@@ -209,11 +210,12 @@ def _rasa_files(data: Path) -> list[str]:
 
 
 def model_digest(config: Path, domain: Path, data: Path) -> str:
-    """Return a name for what a model would be trained of: its files, our code, the libraries."""
+    """Return a name for what a model would be trained of: its files, our code, the branch, the libraries."""
     root = Path(__file__).parent.parent
     files = [config, *([domain] if domain.is_file() else sorted(domain.rglob("*.yml")))]
     files += training_files(data)
-    files += [file for folder in MODEL_CODE for file in sorted((root / folder).rglob("*.py"))]
+    code = (file for folder in MODEL_CODE for file in sorted((root / folder).rglob("*")))
+    files += [file for file in code if file.suffix in MODEL_SUFFIXES]
     digest = hashlib.sha256(platform.python_version().encode())
     for library in MODEL_LIBRARIES:
         digest.update(f"{library}=={version(library)}\n".encode())

@@ -144,6 +144,14 @@ def test_golden_tests_do_not_make_another_model(tmp_path: Path) -> None:
     assert model_digest(*inputs) != before
 
 
+def test_another_branch_of_the_encoder_makes_another_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = assistant(tmp_path, (ROOT / "config.yml").read_text())
+    monkeypatch.setattr("bot.rasa_runtime.MODEL_CODE", (str(tmp_path),))
+    before = model_digest(*inputs)
+    (tmp_path / "branch.safetensors").write_bytes(b"tuned anew")
+    assert model_digest(*inputs) != before
+
+
 def test_no_data_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no training data"):
         model_digest(ROOT / "config.yml", ROOT / "domain.yml", tmp_path)
