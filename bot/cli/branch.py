@@ -11,10 +11,10 @@ from bot.cli.fine_tuning import shown
 from bot.cli.process import Reporter
 from bot.learning.finetune.bert import Bert
 from bot.learning.finetune.lessons import triage_lesson
-from bot.learning.finetune.training import Recipe
-from bot.learning.finetune.tuning import tune_on
+from bot.learning.finetune.training import Recipe, tune
 from bot.nlu.branch import SHIPPED, numbers_of, write_branch
 from bot.nlu.checkpoint import find_checkpoint
+from bot.nlu.encoder import load_tokenizer
 from bot.nlu.export import read_weights
 from bot.nlu.triage_data import read_examples
 
@@ -28,8 +28,10 @@ def main() -> None:
     bert = Bert(checkpoint)
     weights = read_weights(checkpoint, bert.layout)
     lesson = triage_lesson(read_examples(Path("nlu_data/triage")))
+    tokenize = load_tokenizer(checkpoint.folder / "tokenizer.json", checkpoint.max_tokens)
+    tokens = [tokenize(text) for text in lesson.texts]
     with shown(Reporter(None)) as progress:
-        tuned = tune_on(lesson, checkpoint, bert, weights, Recipe(), progress)
+        tuned = tune(bert, weights, tokens, lesson.tasks, Recipe(), progress)
     write_branch(SHIPPED, bert.only_layers(tuned), weights, numbers_of(lesson.texts), RANK)
     print(f"{SHIPPED}, {SHIPPED.stat().st_size / 1e6:.1f} MB", file=sys.stderr)
 

@@ -38,7 +38,7 @@ def tune_encoder(
     Raises:
         ConfigError: the checkpoint can't be tuned, there is nothing to learn, or `out` can't be written.
     """
-    Bert(checkpoint)
+    bert = Bert(checkpoint)
     if not triage.tasks and not intents.tasks:
         raise ConfigError("fine-tuning: the sentences have no labels to tell apart")
     name = _digest(checkpoint, (triage, intents), recipe)
@@ -52,7 +52,7 @@ def tune_encoder(
             new.mkdir()
             _copy(checkpoint, new)
             write_tokenizer(checkpoint, new / "tokenizer.json")
-            _tune(checkpoint, triage, intents, new, recipe, progress)
+            _tune(bert, checkpoint, triage, intents, new, recipe, progress)
             _describe(new, checkpoint, (triage, intents), recipe)
             new.rename(folder)
     except OSError as error:
@@ -71,38 +71,33 @@ def _copy(checkpoint: Checkpoint, folder: Path) -> None:
             shutil.copyfile(file, target)
 
 
-def tune_on(
-    lesson: Lesson,
-    checkpoint: Checkpoint,
+def _tune(
     bert: Bert,
-    weights: Mapping[str, NDArray[Any]],
+    checkpoint: Checkpoint,
+    triage: Lesson,
+    intents: Lesson,
+    folder: Path,
     recipe: Recipe,
     progress: Progress,
-) -> dict[str, NDArray[Any]]:
-    """Return weights of a checkpoint, tuned with a lesson."""
-    with tempfile.TemporaryDirectory() as scratch:
-        write_tokenizer(checkpoint, Path(scratch) / "tokenizer.json")
-        tokenize = load_tokenizer(Path(scratch) / "tokenizer.json", checkpoint.max_tokens)
-    return tune(bert, weights, [tokenize(text) for text in lesson.texts], lesson.tasks, recipe, progress)
-
-
-def _tune(
-    checkpoint: Checkpoint, triage: Lesson, intents: Lesson, folder: Path, recipe: Recipe, progress: Progress
 ) -> None:
-    """Tune both sets of layers, and write them into a folder."""
+    """Tune both sets of layers, and write them into a folder, where the tokenizer is."""
     from safetensors.numpy import save_file
 
-    bert = Bert(checkpoint)
+    tokenize = load_tokenizer(folder / "tokenizer.json", checkpoint.max_tokens)
     own = read_weights(checkpoint, bert.layout)
     branch = {**own, **(read_branch(checkpoint.branch, own) if checkpoint.branch else {})}
     first, second = (recipe.steps(len(each.texts)) if each.tasks else 0 for each in (intents, triage))
-    steps = first + second
+
+    def tuned(weights: Mapping[str, NDArray[Any]], lesson: Lesson, before: int) -> dict[str, NDArray[Any]]:
+        def told(done: int, _: int, loss: float) -> None:
+            progress(before + done, first + second, loss)
+
+        return tune(bert, weights, [tokenize(text) for text in lesson.texts], lesson.tasks, recipe, told)
+
     if intents.tasks:
-        own = tune_on(intents, checkpoint, bert, own, recipe, lambda done, _, loss: progress(done, steps, loss))
+        own = tuned(own, intents, 0)
     if triage.tasks:
-        branch = tune_on(
-            triage, checkpoint, bert, branch, recipe, lambda done, _, loss: progress(first + done, steps, loss)
-        )
+        branch = tuned(branch, triage, first)
     save_file({name: np.ascontiguousarray(value) for name, value in own.items()}, folder / "model.safetensors")
     if triage.tasks or checkpoint.branch:
         before = read_tuned_with(checkpoint.branch) if checkpoint.branch else numbers_of(())
