@@ -1,9 +1,9 @@
 """A branch of an encoder: a second set of layers, tuned for the triage, beside those that know what a text is about.
 
-Both start from the same embeddings in one pass. Intents need the vectors as they were: tuned for complaints, the
-encoder finds a fifth fewer of them. A branch is kept as a file with the difference to the encoder's own weights: for a
-matrix `(out, in)` either that itself, or two parts `NAME.left` `(out, rank)` and `NAME.right` `(rank, in)`, whose
-product it is; for a vector itself. It also tells which texts it was tuned with.
+Both start from the same embeddings. Intents need the vectors as they were: tuned for complaints, the encoder finds a
+fifth fewer of them. A branch is kept as a file with the difference to the encoder's own weights: for a matrix
+`(out, in)` either that itself, or two parts `NAME.left` `(out, rank)` and `NAME.right` `(rank, in)`, whose product it
+is; for a vector itself. It also tells which texts it was tuned with.
 """
 
 import zlib
