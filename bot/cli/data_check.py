@@ -5,7 +5,6 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from itertools import zip_longest
-from pathlib import Path
 from textwrap import fill, shorten
 
 from rich.console import Console
@@ -17,7 +16,7 @@ from bot.learning.data_check import examine
 from bot.learning.domain import read_domain
 from bot.learning.findings import Finding, Kind, Level
 from bot.learning.training_data import read_training_data
-from bot.nlu.encoder import CACHE, shared_encoder
+from bot.nlu.encoder import configured_encoder
 from bot.settings import Settings
 
 MOST = 15
@@ -36,8 +35,7 @@ def check_data(settings: Settings, as_json: bool) -> None:
     data = read_training_data(settings.assistant.data)
     domain = read_domain(settings.assistant.domain, list(data.documents.values()))
     _, components = read_components(settings.assistant.config)
-    classifier = components["IntentClassifier"]
-    encoder = shared_encoder(classifier.get("encoder"), Path(classifier.get("cache") or CACHE))
+    encoder = configured_encoder(components["IntentClassifier"])
     console = Console(stderr=True)
     with console.status("reading", spinner="dots") as status:
         found = examine(data, domain)

@@ -14,7 +14,7 @@ from typing import Any
 
 from bot.conversation.errors import ConfigError
 from bot.conversation.triage import Entity
-from bot.nlu.encoder import CACHE, CARRIED, Encoder, carried_encoder, shared_encoder
+from bot.nlu.encoder import CACHE, CARRIED, Encoder, carried_encoder, configured_encoder
 from bot.nlu.entities import EntityFinder
 from bot.nlu.heads import TriageHeads, train_heads
 from bot.nlu.intents import IntentGuess, IntentHead, train_intents
@@ -97,9 +97,7 @@ class _Component(GraphComponent):
         raise NotImplementedError
 
     def _encoder(self) -> Encoder:
-        if self._carried:
-            return self._carried
-        return shared_encoder(self._config.get("encoder"), Path(self._config.get("cache") or CACHE))
+        return self._carried or configured_encoder(self._config)
 
     def _carry(self, encoder: Encoder) -> None:
         """Put an encoder into the model that not every installation has."""

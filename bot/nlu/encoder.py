@@ -10,7 +10,7 @@ import logging
 import shutil
 import tempfile
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -169,6 +169,11 @@ class Encoder:
 def shared_encoder(model: str | None = None, cache: Path = CACHE, threads: int = 1) -> Encoder:
     """Return this process's one encoder for a setting, exported first if need be."""
     return Encoder(prepare_encoder(find_checkpoint(model), cache), threads)
+
+
+def configured_encoder(config: Mapping[str, Any]) -> Encoder:
+    """Return this process's one encoder for the settings of a component: `encoder` and `cache`."""
+    return shared_encoder(config.get("encoder"), Path(config.get("cache") or CACHE))
 
 
 def carried_encoder(folder: Path) -> Encoder:

@@ -12,7 +12,7 @@ from typing import Any
 from bot.conversation.errors import ConfigError
 from bot.conversation.explanation import Explanation
 from bot.conversation.triage import Entity, Guess, Triage, Urgency
-from bot.nlu.encoder import CACHE, CARRIED, Encoder, carried_encoder, shared_encoder
+from bot.nlu.encoder import CARRIED, Encoder, carried_encoder, configured_encoder
 from bot.nlu.entities import EntityFinder
 from bot.nlu.explanation import explain
 from bot.nlu.heads import COMPLAINT_THRESHOLD, Judgement, TriageHeads
@@ -153,7 +153,7 @@ def load_skill(model: Path) -> Skill:
         if (components / CARRIED).is_dir():
             encoder = carried_encoder(components / CARRIED)
         else:
-            encoder = shared_encoder(intents["config"].get("encoder"), Path(intents["config"].get("cache") or CACHE))
+            encoder = configured_encoder(intents["config"])
         intent_head, triage_heads = IntentHead.load(folders[1]), TriageHeads.load(folders[2])
         for about in (intent_head.about, triage_heads.about):
             check_encoder(about, encoder)
