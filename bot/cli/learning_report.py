@@ -50,8 +50,8 @@ def show(evaluation: Evaluation, kept: Path) -> None:
 def _summary(evaluation: Evaluation) -> None:
     table = _table("head", "n", "accuracy", "macro-F1", "calibration error")
     if evaluation.against:
-        for column in ("accuracy − live", "macro-F1 − live", "better", "worse", "p"):
-            table.add_column(column.replace("live", "other"), justify="right")
+        for column in ("accuracy − other", "macro-F1 − other", "better", "worse", "p"):
+            table.add_column(column, justify="right")
     for head in evaluation.heads:
         scores, compared = head.scores, head.comparison
         row = [head.head, str(head.n), _interval(scores.accuracy), _interval(scores.macro_f1), _ece(scores)]

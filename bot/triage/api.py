@@ -73,7 +73,7 @@ class TriageAnswer(BaseModel):
 
 
 def create_router(service: TriageService, authorise: Callable[..., Awaitable[Any]]) -> APIRouter:
-    """Return the route; `authorise` is a dependency that refuses whoever may not, or asks too often."""
+    """Return the routes; `authorise` is a dependency that refuses whoever may not, or asks too often."""
     router = APIRouter(prefix="/api/v1/triage", tags=["triage"], dependencies=[Depends(authorise)])
 
     @router.post("", summary="Triage texts", response_model=TriageAnswer)
