@@ -14,7 +14,7 @@ from bot.learning.review_check import (
     NEARLY_THE_SAME,
     NEARLY_THE_SAME_TONE,
 )
-from bot.learning.training_data import ANSWERED, Labelled, TrainingData, contradictions, key
+from bot.learning.training_data import ANSWERED, TrainingData, contradictions, key
 
 _UTTER = "utter_"
 _Said = TypeVar("_Said", bound=Sentence)
@@ -24,7 +24,7 @@ def examine(data: TrainingData, domain: Domain) -> list[Finding]:
     """Return what the files show, errors first."""
     found = [
         *_same_words(data.phrases, lambda one: one.intent, "an example"),
-        *_same_words(data.triage, _labels, "a triage sentence"),
+        *_same_words(data.triage, lambda one: one.labels, "a triage sentence"),
         *_same_words(data.golden_phrases, lambda one: one.intent, "a golden message"),
         *_contradictions(data),
         *_leaks(data),
@@ -34,10 +34,6 @@ def examine(data: TrainingData, domain: Domain) -> list[Finding]:
         *_unused(data, domain),
     ]
     return sorted(found, key=lambda finding: (finding.level, list(Kind).index(finding.kind)))
-
-
-def _labels(sentence: Labelled) -> object:
-    return sentence.example.model_copy(update={"text": ""})
 
 
 def _same_words(sentences: Sequence[_Said], label: Callable[[_Said], object], what: str) -> Iterator[Finding]:

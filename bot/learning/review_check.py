@@ -33,9 +33,9 @@ def check(file: ReviewFile, data: TrainingData, redactor: Redactor) -> tuple[Pla
     """Return what a review teaches, and all its problems in order of lines."""
     reader = _Reader(file, data, redactor)
     plan, problems = reader.plan, [*file.problems, *reader.problems]
-    plan.phrases = _fresh(plan.phrases, data.phrases, _intent, plan, problems)
-    plan.golden = _fresh(plan.golden, data.golden_phrases, _intent, plan, problems)
-    plan.triage = _fresh(plan.triage, data.triage, _labels, plan, problems)
+    plan.phrases = _fresh(plan.phrases, data.phrases, lambda one: one.intent, plan, problems)
+    plan.golden = _fresh(plan.golden, data.golden_phrases, lambda one: one.intent, plan, problems)
+    plan.triage = _fresh(plan.triage, data.triage, lambda one: one.labels, plan, problems)
     problems += _too_alike(plan, data)
     problems += _enough(file, plan, data)
     return plan, sorted(set(problems))
@@ -161,14 +161,6 @@ class _Reader:
             self._wrong("square brackets before ( or { would mark an entity: write it without", *path)
         for kind in self._redactor.kinds(text):
             self._wrong(f"there is personal data in it: put [{kind}] in its place", *path)
-
-
-def _intent(sentence: Phrase) -> object:
-    return sentence.intent
-
-
-def _labels(sentence: Labelled) -> object:
-    return sentence.example.model_copy(update={"text": ""})
 
 
 def _fresh(

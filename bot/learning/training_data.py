@@ -71,6 +71,11 @@ class Labelled:
         """What it says."""
         return self.example.text
 
+    @property
+    def labels(self) -> Example:
+        """Its labels alone, to compare."""
+        return self.example.model_copy(update={"text": ""})
+
 
 @dataclass(frozen=True)
 class TrainingData:
