@@ -28,6 +28,7 @@ from bot.cli.api_page import api_page
 from bot.cli.http import BodyLimit, SecurityHeaders, add_error_table
 from bot.cli.installation import address_of, database_url, listen, place_of, redis_url
 from bot.cli.models import live_model
+from bot.cli.rasa_config import read_thresholds
 from bot.conversation.connect import connect
 from bot.conversation.errors import Unavailable
 from bot.conversation.log import Log
@@ -104,7 +105,8 @@ class Web:
         app.add_api_route("/docs", self.api_page, include_in_schema=False, response_class=HTMLResponse)
         app.add_api_route("/", _to_chat, include_in_schema=False)
         add_error_table(app)
-        mount_console(app, self.desk, self.auth, figures, settings, self.accounts, self.triage.explain)
+        spoken = read_thresholds(settings.assistant.config).languages
+        mount_console(app, self.desk, self.auth, figures, settings, self.accounts, self.triage.explain, spoken)
 
     @property
     def asgi(self) -> ASGIApp:

@@ -1,7 +1,7 @@
 """The desk in the browser: NiceGUI pages under /desk. They hold no truth and no rules; both are in handoff.desk."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from fastapi import FastAPI, Request
 from nicegui import app as pages
@@ -50,15 +50,16 @@ def mount(
     settings: Settings,
     accounts: Accounts | None = None,
     explain: Explain | None = None,
+    spoken: Collection[str] = (),
 ) -> None:
     """Put the desk's pages under /desk of a web application, which has to run `desk.run()` while it lives.
 
-    With `explain`, agents can ask which words carried a triage.
+    With `explain`, agents can ask which words carried a triage. `spoken` are the languages of the assistant, as codes.
 
     The pages keep nothing in the browser but its own session, so no storage secret is needed. A second call in one
     process replaces what the first one made.
     """
-    console = Console(desk, auth, accounts or Accounts(desk.database), figures, settings, explain)
+    console = Console(desk, auth, accounts or Accounts(desk.database), figures, settings, explain, spoken)
     app.include_router(sign_in.routes(console))
     app.include_router(downloads.routes(console))
     app.mount(STATIC_URL, StaticFiles(directory=STATIC))

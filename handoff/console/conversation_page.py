@@ -138,7 +138,7 @@ class ConversationPage:
         self._tail.set_content(earlier if view.earlier is not None else NOTHING)
         self._closed.set_content(composer.closed(view, may_serve))
         self._above.set_content(evidence_panel.above(view, zone))
-        self._below.set_content(evidence_panel.below(view, zone))
+        self._below.set_content(evidence_panel.below(view, zone, self.visit.console.spoken))
         self._show_mood(view)
 
     def _show_mood(self, view: ConversationView) -> None:

@@ -1,5 +1,6 @@
 """What an agent needs to know before the first word: why it was handed over, and what was said already. Pure."""
 
+from collections.abc import Collection
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -45,10 +46,10 @@ def above(conversation: ConversationView, zone: ZoneInfo) -> Markup:
     return join([_why(evidence, ticket, zone), _facts(evidence), _scores(evidence), _topics(evidence)])
 
 
-def below(conversation: ConversationView, zone: ZoneInfo) -> Markup:
-    """Return what stands below the chart of the mood."""
+def below(conversation: ConversationView, zone: ZoneInfo, spoken: Collection[str]) -> Markup:
+    """Return what stands below the chart of the mood; `spoken` languages go without saying."""
     evidence = conversation.evidence
-    parts = [_found(evidence), _bot_said(evidence)] if evidence else []
+    parts = [_found(evidence, spoken), _bot_said(evidence)] if evidence else []
     return join([*parts, _earlier(conversation, zone)])
 
 
@@ -169,14 +170,15 @@ def _topics(evidence: Evidence) -> Markup:
     )
 
 
-def _found(evidence: Evidence) -> Markup:
+def _found(evidence: Evidence, spoken: Collection[str]) -> Markup:
     chips = [tag("span", URGENCIES[Urgency(one)], class_="chip bad") for one in evidence.urgency if one in set(Urgency)]
     if evidence.severity is not Severity.NONE:
         chips.append(tag("span", SEVERITIES[evidence.severity], class_="chip warn"))
     chips += [tag("span", plain(one), class_="chip") for one in evidence.categories]
     chips += [tag("span", f"wants {plain(one).lower()}", class_="chip info") for one in evidence.remedies]
     chips += [tag("span", f"wrote {plain(one.lower()).lower()}", class_="chip") for one in evidence.personal_data]
-    chips += [tag("span", f"wrote in {name_of(one)}", class_="chip") for one in evidence.languages]
+    unspoken = [one for one in evidence.languages if one not in spoken]
+    chips += [tag("span", f"wrote in {name_of(one)}", class_="chip") for one in unspoken]
     entities = {f"{plain(one.kind)}": "" for one in evidence.entities}
     for one in evidence.entities:
         name = plain(one.kind)

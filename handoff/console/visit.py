@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +60,8 @@ class Console:
     figures: Figures
     settings: Settings
     explain: Explain | None = None
+    spoken: Collection[str] = ()
+    """Languages of the assistant, which agents need not be told of."""
 
     @property
     def zone(self) -> ZoneInfo:

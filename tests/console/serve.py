@@ -47,7 +47,7 @@ async def main(redis_url: str, database_url: str) -> None:
     desk = Desk(log, database, settings())
     figures = Figures(database, settings().hours, settings().conversation.idle_s)
     app = FastAPI()
-    mount(app, desk, Auth(database, settings().desk), figures, settings(), explain=explain)
+    mount(app, desk, Auth(database, settings().desk), figures, settings(), explain=explain, spoken=["en"])
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, ws="wsproto", log_level="warning"))
     works = [asyncio.create_task(work) for work in (desk.run(), Projector(log, database).run(), server.serve())]
     while not server.started:  # noqa: ASYNC110  uvicorn has no event for it

@@ -167,6 +167,7 @@ async def test_a_conversation_goes_back_to_the_bot_and_can_be_taken_over_again(s
 async def test_evidence_says_why_a_person_was_asked_for(site: Site) -> None:
     conversation = site.conversation()
     await customer_says(site.log, conversation, "My parcel is late, again!", UPSET)
+    await customer_says(site.log, conversation, "Wo bleibt mein Paket?", Triage(language="de"))
     await bot_says(site.log, conversation, "It should take two days.")
     await hand_over(site.log, conversation)
     page = await site.visit(await site.person("Anna Berg"), f"/desk/c/{conversation}")
@@ -175,10 +176,11 @@ async def test_evidence_says_why_a_person_was_asked_for(site: Site) -> None:
         "The customer asked to talk to a person.",
         "Delivery late",
         "Legal threat",
-        "wrote in English",
+        "wrote in German",
         "It should take two days.",
     ):
         await expect(evidence).to_contain_text(words)
+    await expect(evidence).not_to_contain_text("English")  # what the assistant speaks goes without saying
 
 
 async def test_old_messages_are_shown_on_request(site: Site) -> None:
