@@ -7,12 +7,11 @@ from typing import TypeVar
 
 from rich.table import Table
 
-from bot.cli.installation import database_url
+from bot.cli import process
 from bot.cli.tables import print_table
 from bot.conversation.ids import AgentId
 from bot.settings import Settings
 from handoff.accounts import Accounts, NewUser
-from handoff.database import Database
 from handoff.tables import Role
 
 Result = TypeVar("Result")
@@ -67,11 +66,8 @@ def revoke_token(settings: Settings, token: str) -> None:
 
 def _with_accounts(settings: Settings, work: Callable[[Accounts], Awaitable[Result]]) -> Result:
     async def run() -> Result:
-        database = Database(database_url(settings), settings.database.timeout_s)
-        try:
+        async with process.desk_database(settings) as database:
             return await work(Accounts(database))
-        finally:
-            await database.close()
 
     return asyncio.run(run())
 

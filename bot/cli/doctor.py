@@ -3,7 +3,7 @@
 import asyncio
 
 from bot.cli import process
-from bot.cli.installation import database_url, redis_url
+from bot.cli.installation import redis_url
 from bot.cli.models import check_model, live_model
 from bot.conversation.errors import ConfigError, Conflict
 from bot.settings import Settings
@@ -15,7 +15,6 @@ def main(settings: Settings) -> None:
     Raises:
         Conflict: something is wrong.
     """
-    from handoff.database import Database
     from handoff.doctor import Finding, examine
 
     def look_at_the_model() -> Finding:
@@ -27,12 +26,11 @@ def main(settings: Settings) -> None:
         return Finding(f"the model {model.name} is live", wrong=False)
 
     async def look() -> list[Finding]:
-        database = Database(database_url(settings), settings.database.timeout_s)
-        try:
-            async with process.conversation_log(redis_url(settings), settings) as log:
-                return await examine(log, database)
-        finally:
-            await database.close()
+        async with (
+            process.desk_database(settings) as database,
+            process.conversation_log(redis_url(settings), settings) as log,
+        ):
+            return await examine(log, database)
 
     findings = [*asyncio.run(look()), look_at_the_model()]
     for finding in findings:

@@ -4,8 +4,7 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
-from bot.cli import learning_report
-from bot.cli.installation import database_url
+from bot.cli import learning_report, process
 from bot.cli.models import check_model
 from bot.conversation.errors import BadInput, ConfigError, Conflict, NotFound
 from bot.conversation.events import utc_now
@@ -116,20 +115,18 @@ def _try_to_load(settings: Settings, model: Path) -> None:
 
 
 async def _replay(settings: Settings, replay: Replay, days: int, skill: Skill, other: Skill | None) -> Replayed:
-    from handoff.database import Database
     from handoff.past import past_episodes
 
     now = utc_now()
-    database = Database(database_url(settings), settings.database.timeout_s)
     progress = learning_report.Replaying()
     try:
-        async for episodes in past_episodes(database, now - timedelta(days=days)):
-            pasts = [past for each in episodes if (past := past_of(*each)).messages]
-            _add(replay, pasts, skill, other)
-            progress.add(len(pasts))
+        async with process.desk_database(settings) as database:
+            async for episodes in past_episodes(database, now - timedelta(days=days)):
+                pasts = [past for each in episodes if (past := past_of(*each)).messages]
+                _add(replay, pasts, skill, other)
+                progress.add(len(pasts))
     finally:
         progress.end()
-        await database.close()
     return replay.result()
 
 

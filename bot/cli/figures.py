@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from bot.cli.options import DataOption
+
 if TYPE_CHECKING:
     from bot.settings import Settings
     from handoff.desk import Desk
@@ -28,7 +30,7 @@ class TableFormat(StrEnum):
 
 
 class Group(StrEnum):
-    """What figures can be grouped by."""
+    """What figures can be grouped by; the same values as `handoff.metrics.By`, without its imports."""
 
     CHANNEL = "channel"
     INTENT = "intent"
@@ -37,14 +39,11 @@ class Group(StrEnum):
 
 
 class Written(StrEnum):
-    """How a transcript is written."""
+    """How a transcript is written; the same values as `handoff.transcripts.Format`, without its imports."""
 
     TEXT = "text"
     JSON = "json"
     PDF = "pdf"
-
-
-DataOption = Annotated[Path | None, typer.Option("--data", help="data folder of the installation")]
 
 
 def metrics(
@@ -65,15 +64,11 @@ def metrics(
     period = Period(parse_since(since, now), now + timedelta(seconds=1))
 
     async def report() -> "list[FigureView]":
-        from bot.cli.installation import database_url
-        from handoff.database import Database
+        from bot.cli.process import desk_database
 
-        database = Database(database_url(settings), settings.database.timeout_s)
-        try:
+        async with desk_database(settings) as database:
             figures = Figures(database, settings.hours, settings.conversation.idle_s)
             found = await figures.report(period, now, By(by.value) if by else None)
-        finally:
-            await database.close()
         return [view(figure, episodes or form is not TableFormat.TABLE) for figure in found]
 
     found = asyncio.run(report())
@@ -117,18 +112,12 @@ def transcript(
 
 
 async def _with_desk(settings: "Settings", work: Callable[["Desk"], Awaitable[Result]]) -> Result:
-    from bot.cli.installation import database_url, redis_url
-    from bot.conversation.connect import connect, open_log
-    from handoff.database import Database
+    from bot.cli.installation import redis_url
+    from bot.cli.process import conversation_log, desk_database
     from handoff.desk import Desk
 
-    redis = connect(redis_url(settings), settings.redis.timeout_s)
-    database = Database(database_url(settings), settings.database.timeout_s)
-    try:
-        return await work(Desk(await open_log(redis, settings.redis.partitions), database, settings))
-    finally:
-        await database.close()
-        await redis.aclose()
+    async with desk_database(settings) as database, conversation_log(redis_url(settings), settings) as log:
+        return await work(Desk(log, database, settings))
 
 
 def _table(figures: "list[FigureView]", grouped: bool, episodes: bool) -> None:

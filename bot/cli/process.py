@@ -7,16 +7,20 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from bot import logs
-from bot.cli.installation import place_of
+from bot.cli.installation import database_url, place_of
 from bot.conversation.connect import connect, open_log
 from bot.conversation.errors import ConfigError, Unavailable
 from bot.conversation.log import Log
 from bot.settings import Settings
+
+if TYPE_CHECKING:
+    from handoff.database import Database
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +90,22 @@ async def conversation_log(url: str, settings: Settings) -> AsyncIterator[Log]:
         yield await open_log(redis, settings.redis.partitions)
     finally:
         await redis.aclose()
+
+
+@asynccontextmanager
+async def desk_database(settings: Settings) -> AsyncIterator["Database"]:
+    """Open the PostgreSQL of a running installation.
+
+    Raises:
+        ConfigError: Frontdesk is not running.
+    """
+    from handoff.database import Database
+
+    database = Database(database_url(settings), settings.database.timeout_s)
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
 async def _wait_for(redis: Redis, url: str) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.cli.installation import database_url
+from bot.cli import process
 from bot.cli.rasa_config import read_thresholds
 from bot.conversation.errors import BadInput, ConfigError
 from bot.conversation.events import utc_now
@@ -69,14 +69,10 @@ def _privately(file: str, flags: int) -> int:
 
 
 async def _heard(settings: Settings, since: datetime, until: datetime) -> "list[Heard]":
-    from handoff.database import Database
     from handoff.heard import heard_by_the_bot
 
-    database = Database(database_url(settings), settings.database.timeout_s)
-    try:
+    async with process.desk_database(settings) as database:
         return await heard_by_the_bot(database, since, until)
-    finally:
-        await database.close()
 
 
 def _said(heard: "Heard") -> Said:

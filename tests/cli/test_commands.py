@@ -7,9 +7,13 @@ import tomllib
 
 import pytest
 
-from bot.cli.options import AccountRole
+from bot.cli.figures import Group, Written
+from bot.cli.options import AccountRole, InputKind
 from bot.learning.registry import Registry
+from bot.triage.rows import Kind
+from handoff.metrics import By
 from handoff.tables import Role
+from handoff.transcripts import Format
 from tests.running import ROOT, frontdesk, frontdesk_here
 
 
@@ -31,8 +35,9 @@ def test_the_supervisor_imports_nothing_heavy():
         assert f"'{heavy}'" not in loaded, heavy
 
 
-def test_the_roles_of_the_command_line_are_those_of_the_desk():
-    assert [role.value for role in AccountRole] == [role.value for role in Role]
+@pytest.mark.parametrize(("choices", "meant"), [(AccountRole, Role), (InputKind, Kind), (Group, By), (Written, Format)])
+def test_what_the_command_line_accepts_is_what_is_known_behind_it(choices, meant):
+    assert [choice.value for choice in choices] == [one.value for one in meant]
 
 
 @pytest.mark.parametrize(
