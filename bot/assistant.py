@@ -17,6 +17,7 @@ from rasa.core.processor import MessageProcessor  # noqa: E402
 from rasa.shared.core.events import BotUttered, UserUttered  # noqa: E402
 
 from bot.policies.components import unfinished_handoff  # noqa: E402
+from bot.policies.escalation import NOT_UNDERSTOOD  # noqa: E402
 from bot.tracker_store import TurnMemory, after_return, current_turn, remember, slim  # noqa: E402
 
 logger = logging.getLogger(__name__)
@@ -25,7 +26,6 @@ MAX_NLU_CHARS = 2_000
 """The part of a message that NLU reads; the encoder sees some 250 words, people rarely write more."""
 
 LEADING = re.compile(r"^[\s/]+")
-NOT_UNDERSTOOD = ("nlu_fallback", "out_of_scope")
 ANSWER_PREFIX = "utter_faq"
 COMMANDS = {"/start": "/greet", "/help": "/chitchat/what_can_you_do"}
 """Commands that messaging apps offer by themselves, and the payloads that they stand for."""

@@ -10,14 +10,12 @@ from enum import StrEnum
 from bot.conversation.events import Outcome
 from bot.conversation.triage import Guess, Sentiment, Severity, Triage
 from bot.learning.likeness import alike
+from bot.policies.escalation import MAKE_COMPLAINT, NOT_UNDERSTOOD, TALK_TO_HUMAN
 
 ALIKE = 0.75
 """From this share of common words on, two messages teach the same."""
 
-NOT_UNDERSTOOD = frozenset({"nlu_fallback", "out_of_scope"})
 SMALL_TALK = frozenset({"greet", "goodbye", "thanks", "affirm", "deny", "skip"})
-COMPLAINT = "make_complaint"
-ASKING_FOR_A_PERSON = "talk_to_human"
 
 _ANSWERED = frozenset(Outcome) - {Outcome.SPAM, Outcome.DUPLICATE, Outcome.NO_ANSWER}
 _MARGIN = 0.25
@@ -66,7 +64,7 @@ def reasons(said: Said) -> list[tuple[Why, str]]:
     """Return why a message is worth a label, with the evidence in words; empty if it is not."""
     triage = said.triage
     found = []
-    if said.outcome in _ANSWERED and triage.intent not in SMALL_TALK | {ASKING_FOR_A_PERSON}:
+    if said.outcome in _ANSWERED and triage.intent not in SMALL_TALK | {TALK_TO_HUMAN}:
         found.append((Why.WRAP_UP, f"an agent closed the case as {said.outcome}"))
     if triage.intent in NOT_UNDERSTOOD:
         found.append((Why.NOT_UNDERSTOOD, "the assistant did not understand it"))
@@ -120,7 +118,10 @@ def _disagreements(triage: Triage) -> list[str]:
     severity = _best(triage.severity_scores)
     small_talk = triage.intent in SMALL_TALK or triage.intent.startswith("chitchat/")
     found = [
-        (triage.intent == COMPLAINT and complaint < _UNLIKELY, f"the intent is {COMPLAINT}, but hardly a complaint"),
+        (
+            triage.intent == MAKE_COMPLAINT and complaint < _UNLIKELY,
+            f"the intent is {MAKE_COMPLAINT}, but hardly a complaint",
+        ),
         (small_talk and complaint >= _SURE, f"a complaint, but the intent is {triage.intent}"),
         (complaint >= _SURE and mood >= _GOOD_MOOD, "a complaint, but the mood is good"),
         (complaint < _UNLIKELY and mood <= _BAD_MOOD, "no complaint, but the mood is bad"),
