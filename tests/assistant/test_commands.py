@@ -21,10 +21,10 @@ def test_validation_finds_nothing_in_the_shipped_files() -> None:
     assert "Warning" not in done.stdout + done.stderr
 
 
-def test_the_shipped_stories_pass(trained_model: Path, tmp_path: Path) -> None:
+def test_the_shipped_stories_pass_from_what_customers_write(trained_model: Path, tmp_path: Path) -> None:
     stories = str(ROOT / "tests" / "assistant" / "test_stories.yml")
     out = tmp_path / "results"
-    done = rasa("test", "core", "--stories", stories, "-m", str(trained_model), "--out", str(out), "--no-plot")
+    done = rasa("test", "core", "--e2e", "--stories", stories, "-m", str(trained_model), "--out", str(out), "--no-plot")
     assert done.returncode == 0, done.stderr
     report = json.loads((out / "story_report.json").read_text())
     assert report["conversation_accuracy"] == {"accuracy": 1.0, "correct": 4, "with_warnings": 0, "total": 4}
