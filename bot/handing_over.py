@@ -1,8 +1,8 @@
 """What a handoff needs besides the decision: its evidence from the bot's command, and what the customer is told."""
 
-import math
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,9 @@ from bot.conversation.keys import DESK
 from bot.conversation.log import Log
 from bot.conversation.state import Handoff
 from bot.settings import Settings
+
+WAIT_MINUTES = (5, 10, 15, 20, 30, 45, 60)
+"""Where the ranges of a wait begin and end."""
 
 
 def handoff_of(command: Mapping[str, Any]) -> Handoff:
@@ -53,10 +56,19 @@ class Waiting:
         handle_s = float(desk.get("handle_s") or self._settings.desk.handle_minutes * 60)
         agents = int(desk.get("agents_online") or 0)
         parts = [voice.HANDED_OVER, voice.NEXT if position == 1 else voice.POSITION.format(position=position)]
-        if agents:
-            minutes = math.ceil(position * handle_s / agents / 60)
-            parts.append(voice.WAIT_MINUTE if minutes <= 1 else voice.WAIT_MINUTES.format(minutes=minutes))
+        parts.append(expected_wait(position * handle_s / agents) if agents else voice.WAIT_UNKNOWN)
         return " ".join(parts)
+
+
+def expected_wait(expected_s: float) -> str:
+    """Return the sentence about a wait, as a range: an exact minute would be a promise."""
+    minutes = expected_s / 60
+    if minutes < WAIT_MINUTES[0]:
+        return voice.WAIT_SHORT
+    for least, most in pairwise(WAIT_MINUTES):
+        if minutes < most:
+            return voice.WAIT.format(least=least, most=most)
+    return voice.WAIT_LONG
 
 
 def _when(opening: datetime | None, now: datetime, timezone: str) -> str:

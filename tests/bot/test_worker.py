@@ -24,6 +24,7 @@ from bot.conversation.log import Log
 from bot.conversation.messages import Inbound, InboxEntry
 from bot.conversation.ownership import Agent, claim, resolve, return_to_bot, take_over
 from bot.conversation.state import QUEUE
+from bot.handing_over import expected_wait
 from bot.settings import AssistantSettings, Settings
 from bot.worker import Worker
 from tests.bot.scripted import ScriptedAssistant
@@ -123,7 +124,19 @@ async def test_handing_over_moves_the_owner_with_the_notice(chat: Chat) -> None:
 async def test_expected_wait_comes_from_the_desk(chat: Chat) -> None:
     await chat.log.redis.hset("fd:desk", mapping={"agents_online": 2, "handle_s": 1200})
     await chat.say("human")
-    assert "about 10 minutes" in (await chat.heard())[0]
+    assert "You're next in the queue. It usually takes 10 to 15 minutes." in (await chat.heard())[0]
+
+
+async def test_a_customer_is_told_when_nobody_is_there_to_measure_the_wait_by(chat: Chat) -> None:
+    await chat.say("human")
+    assert "You're next in the queue. Nobody is at the desk this minute" in (await chat.heard())[0]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "told"), [(0, "less than 5"), (5, "5 to 10"), (29.9, "20 to 30"), (59, "45 to 60"), (60, "an hour")]
+)
+def test_a_wait_is_told_as_a_range(minutes: float, told: str) -> None:
+    assert told in expected_wait(minutes * 60)
 
 
 async def test_outside_opening_hours_the_customer_is_told_when(chat: Chat) -> None:
