@@ -443,6 +443,42 @@ def test_it_follows_dark_mode_and_reduced_motion(page: Page, server: ChatServer)
     assert (moving, still) == ("beat", "none")
 
 
+RING = """(node) => {
+  const around = node.closest("header, .launch") || node.closest("dialog");
+  return [getComputedStyle(node).outlineColor, getComputedStyle(around).backgroundColor];
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("colour", ["#0f6b63", "#111111", "#fff2b0"])
+def test_what_is_focused_is_seen_in_any_brand_and_any_light(
+    page: Page, server: ChatServer, scheme: str, colour: str
+) -> None:
+    page.emulate_media(color_scheme=scheme)
+    embed(page, server, f'data-color="{colour}" data-starters="Where is my order?"')
+    page.keyboard.press("Tab")
+    rings = [page.get_by_role("button", name="Open chat").evaluate(RING)]
+    page.keyboard.press("Enter")
+    expect(field(page)).to_be_focused()
+    for name in ("Where is my order?", "Close chat"):
+        button = page.get_by_role("button", name=name)
+        button.focus()
+        rings.append(button.evaluate(RING))
+    assert [ring for ring in rings if contrast(*ring) < 3] == []
+
+
+def contrast(one: str, other: str) -> float:
+    """Source: WCAG 2.2, contrast ratio."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+        red, green, blue = (one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
 def test_on_a_phone_it_is_a_page_of_its_own(browser: Browser, server: ChatServer) -> None:
     phone = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page = phone.new_page()

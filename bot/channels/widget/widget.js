@@ -30,7 +30,7 @@ const CSS = `
 .left{--r:auto;--l:20px}
 [hidden]{display:none!important}
 button{font:inherit;color:inherit;background:none;border:1px solid #0000;border-radius:30px;padding:9px;cursor:pointer}
-:focus-visible{outline:3px solid var(--c);outline-offset:2px}
+:focus-visible{outline:3px solid var(--ink);outline-offset:2px}
 svg{width:24px;height:24px;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;display:block}
 .sr,.me .who,.same .who{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .launch,dialog{position:fixed;z-index:99999999;inset:auto var(--r) 20px var(--l);box-shadow:0 6px 32px #0004}
@@ -43,10 +43,10 @@ header,.launch,.go,.me .text,.quick button:hover{background:var(--c);color:var(-
 header div{flex:1;min-width:0;overflow-wrap:anywhere}
 h2{font-size:17px;line-height:1.3}
 .with,.typing,.notice,#count{font-size:13px}
-header :focus-visible,.log:focus-visible{outline-offset:-3px}
-header :focus-visible{outline-color:var(--on)}
+header :focus-visible,.launch,.log{outline-offset:-3px}
+header :focus-visible,.launch,.text a{outline-color:currentColor}
 .log{flex:1;overflow-y:auto;overscroll-behavior:contain;padding:14px;display:flex;flex-direction:column;gap:3px}
-.intro{text-align:center;padding:8px 20px 10px}
+.intro{text-align:center;padding:9px 20px}
 .intro,.who,.state,#count,.typing{color:var(--dim)}
 .m{max-width:88%;align-self:flex-start;margin-top:10px}
 .same{margin:0}
@@ -71,7 +71,7 @@ i+i{animation-delay:.2s}i+i+i{animation-delay:.4s}
 form{display:flex;align-items:flex-end;gap:8px;padding:10px 12px;border-top:1px solid var(--line)}
 textarea{flex:1;min-width:0;max-height:132px;padding:9px 15px;font:inherit;color:inherit;background:var(--in);border:1px solid #0000;border-radius:22px;resize:none}
 textarea::placeholder{color:var(--dim);opacity:1}
-textarea:focus-visible{outline:0;border-color:var(--c)}
+textarea:focus-visible{outline:0;border-color:var(--ink)}
 .go:disabled{background:var(--in);color:var(--dim)}
 [dir=rtl] .go{transform:scaleX(-1)}
 #count{padding:0 18px 8px;text-align:end}
