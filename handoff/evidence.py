@@ -5,11 +5,13 @@ from typing import TypeVar
 
 from bot.conversation.events import Author
 from bot.conversation.triage import Entity, Guess, Severity, Triage
+from handoff.outcomes import SMALL_TALK
 from handoff.views import Evidence, MessageView, Mood, TicketView
 
 INTENTS = 5
 _SEVERITIES = list(Severity)
-_NOT_AN_INTENT = "nlu_fallback"
+_NO_TOPICS = SMALL_TALK | {"inform_order", "skip", "out_of_scope", "nlu_fallback"}
+"""Intents that say nothing of what the customer came for."""
 
 Value = TypeVar("Value")
 
@@ -42,7 +44,7 @@ def _intents(triages: Iterable[Triage]) -> list[Guess]:
     best: dict[str, float] = {}
     for triage in triages:
         for guess in (*triage.ranking, Guess(name=triage.intent, confidence=triage.confidence)):
-            if guess.name != _NOT_AN_INTENT:
+            if guess.name not in _NO_TOPICS:
                 best[guess.name] = max(guess.confidence, best.get(guess.name, 0.0))
     ranked = sorted(best.items(), key=lambda one: -one[1])
     return [Guess(name=name, confidence=confidence) for name, confidence in ranked[:INTENTS]]

@@ -268,7 +268,7 @@ async def test_the_view_holds_the_evidence(log, database, desk) -> None:
     )
     message = await customer_says(log, LEE, "LF-20481 is late AGAIN", angry)
     await bot_says(log, LEE, "I am sorry to hear that.")
-    await customer_says(log, LEE, "person!", Triage(sentiment_value=-0.9))
+    await customer_says(log, LEE, "person!", Triage(intent="deny", confidence=0.99, sentiment_value=-0.9))
     await project(log, database)
     ticket = await hand_over(log, LEE, Priority.P2, Reason.COMPLAINT)
     await desk.claim(LEE, ANNA, ticket)
