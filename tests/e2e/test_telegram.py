@@ -1,5 +1,6 @@
 """The same way through everything on Telegram, with the agent's side over the API."""
 
+import json
 from pathlib import Path
 
 import httpx
@@ -81,3 +82,10 @@ def test_a_complaint_on_telegram_is_served_there(tmp_path: Path, models: Path, t
         places = [transcript.find(text) for text in told]
         assert -1 not in places, transcript
         assert places == sorted(places), transcript
+
+        done = running.run("metrics", "--format", "json", "--by", "channel")
+        counts = {row["id"]: row["count"] for row in json.loads(done.stdout) if row["group"] == "telegram"}
+        assert (counts["episodes"], counts["episodes_open"]) == (2, 1)
+        assert counts["episodes_engaged"] == counts["outcome_human_served"] == counts["resolution"] == 1
+        assert counts["escalation_requested"] == counts["escalation_served"] == counts["first_response_human"] == 1
+        assert counts["containment_raw"] == 0
