@@ -347,7 +347,9 @@ def run() -> NoReturn:
         code = 0
     except Exception as error:
         if hasattr(error, "format_message"):
-            code = _fail(error.format_message(), getattr(error, "exit_code", 2))
+            # Typer checks values with pydantic, and passes on pydantic's own words for it.
+            told = error.format_message().replace("Value error, ", "")
+            code = _fail(told, getattr(error, "exit_code", 2))
         else:
             code = _unexpected(error)
     sys.exit(code if isinstance(code, int) else 0)

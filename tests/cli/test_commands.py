@@ -47,7 +47,7 @@ def test_what_the_command_line_accepts_is_what_is_known_behind_it(choices, meant
         (["nothing"], "No such command 'nothing'"),
         (["up", "--port", "x"], "--port"),
         (["user", "add", "ann"], "--role"),
-        (["user", "add", "ann", "--role", "king"], "king"),
+        (["user", "add", "ann", "--role", "king"], "'--role': 'king' is not one of 'agent'"),
     ],
 )
 def test_a_wrong_command_line_is_told_in_one_line(arguments, told):
