@@ -152,21 +152,7 @@ def _of(figure: "FigureView") -> str:
 
 
 def _value(figure: "FigureView", value: float | None) -> str:
-    if value is None:
-        return "–" if figure.unit.value != "count" else ""
-    if figure.unit.value == "pct":
-        return f"{value:.1f} %"
-    if figure.unit.value == "s":
-        return duration(value)
-    return f"{value:,.0f}"
+    from handoff.metrics import Unit
+    from handoff.numbers import number
 
-
-def duration(seconds: float) -> str:
-    """Return a duration as people say it: 0.4 s, 12 s, 3 min 5 s, 2 h 10 min, 3 d 4 h."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    for size, name, below, part in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
-        if whole >= size:
-            return f"{whole // size} {name} {whole % size // below} {part}"
-    return f"{whole} s"
+    return "" if value is None and figure.unit is Unit.COUNT else number(value, figure.unit)

@@ -198,7 +198,7 @@ def _bot_said(evidence: Evidence) -> Markup:
         return NOTHING
     said = tag("ol", *[tag("li", text) for text in evidence.bot_said], class_="bot-said")
     title = f"The bot already said ({len(evidence.bot_said)})"
-    return tag("section", tag("details", tag("summary", title), said, open=len(evidence.bot_said) <= 2))
+    return tag("section", tag("details", tag("summary", title), said, class_="fold", open=len(evidence.bot_said) <= 2))
 
 
 def _earlier(conversation: ConversationView, zone: ZoneInfo) -> Markup:

@@ -11,8 +11,9 @@ from markupsafe import Markup
 from bot.conversation.events import Reason
 from handoff.console.markup import join, tag
 from handoff.console.visit import BASE
-from handoff.console.words import REASONS, channel, number, plain, sentence, span
-from handoff.metrics import ALL, OUTCOMES, By, Definition, Figure, Unit
+from handoff.console.words import REASONS, channel, plain, sentence
+from handoff.metrics import ALL, OPEN, OUTCOMES, By, Definition, Figure, Unit
+from handoff.numbers import duration, number
 from handoff.outcomes import EpisodeOutcome
 
 TILES = (
@@ -42,6 +43,7 @@ COLOURS = {
     EpisodeOutcome.ABANDONED: "#e2a03a",
     EpisodeOutcome.NOT_ENGAGED: "#9aa5b3",
 }
+_OPEN = "rgba(128,140,160,.35)"
 _LINE = "rgba(128,140,160,.28)"
 
 
@@ -64,7 +66,7 @@ def made_of(figure: Figure) -> str:
         case Unit.SHARE:
             return f"{figure.count} of {figure.of} episodes" if figure.of else "nothing to count yet"
         case Unit.DURATION if figure.count:
-            return f"p90 {span(figure.p90 or 0)}, mean {span(figure.mean or 0)}, {figure.count} measured"
+            return f"p90 {duration(figure.p90 or 0)}, mean {duration(figure.mean or 0)}, {figure.count} measured"
         case Unit.DURATION:
             return "nothing to measure yet"
     return ""
@@ -108,18 +110,20 @@ def reasons(figures: Mapping[str, Figure], period: str, linked: bool) -> Markup:
 
 
 def outcome_key(figures: Mapping[str, Figure], period: str, linked: bool) -> Markup:
-    """Return the legend of the outcomes: what share each has, and the way to its episodes."""
+    """Return the legend of both charts: the share of each outcome, what is still open, the way to the episodes."""
     rows = []
-    for outcome, colour in COLOURS.items():
-        figure = figures[OUTCOMES[outcome].id]
-        title = tag("a", figure.definition.title, href=place_of(figure, period)) if linked else figure.definition.title
+    for id_, colour in [*((OUTCOMES[outcome].id, colour) for outcome, colour in COLOURS.items()), (OPEN.id, _OPEN)]:
+        figure = figures[id_]
+        title = figure.definition.title
+        if linked and figure.episodes:
+            title = tag("a", title, href=place_of(figure, period))
         mark = tag("span", class_="key", style=f"background:{colour}")
         rows.append(
             tag(
                 "tr",
                 tag("td", mark, title, title=sentence(figure.definition.meaning)),
                 tag("td", figure.count, class_="num"),
-                tag("td", value_of(figure), class_="num muted", data_figure=figure.definition.id),
+                tag("td", "" if id_ == OPEN.id else value_of(figure), class_="num muted", data_figure=id_),
             )
         )
     return tag("table", tag("tbody", *rows), class_="table", aria_label="Outcomes")
@@ -162,21 +166,24 @@ def all_figures(figures: Mapping[str, Figure], period: str, linked: bool) -> Mar
     ]
     heads = [tag("th", name, scope="col") for name in ("Figure", "Value", "Made of", "Definition")]
     table = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *rows), class_="table small")
-    return tag(
-        "details",
-        tag("summary", tag("strong", "All figures and their definitions")),
-        tag("div", table, class_="scroll-x"),
-    )
+    summary = tag("summary", tag("strong", "All figures and their definitions"))
+    return tag("details", summary, tag("div", table, class_="scroll-x"), class_="fold")
 
 
 def outcome_chart(figures: Mapping[str, Figure]) -> dict[str, Any]:
-    """Return the outcomes as a ring."""
+    """Return the outcomes as a ring around the number of ended episodes."""
     data = [
         {"name": OUTCOMES[outcome].title, "value": figures[OUTCOMES[outcome].id].count, "itemStyle": {"color": colour}}
         for outcome, colour in COLOURS.items()
     ]
     return {
         "animation": False,
+        "title": {
+            "text": f"{sum(figures[one.id].count for one in OUTCOMES.values())} ended",
+            "left": "center",
+            "top": "middle",
+            "textStyle": {"fontSize": 14},
+        },
         "tooltip": {"className": "chart-tip", "confine": True, "formatter": "{b}: {c} ({d} %)"},
         "series": [
             {
@@ -194,7 +201,7 @@ def outcome_chart(figures: Mapping[str, Figure]) -> dict[str, Any]:
 def day_chart(groups: Mapping[str, Mapping[str, Figure]], days: Sequence[str]) -> dict[str, Any]:
     """Return the episodes of each day by outcome, stacked; those still open are on top."""
     ids = {OUTCOMES[outcome].id: (OUTCOMES[outcome].title, colour) for outcome, colour in COLOURS.items()}
-    ids["episodes_open"] = ("Still open", "rgba(128,140,160,.35)")
+    ids[OPEN.id] = (OPEN.title, _OPEN)
     series = [
         {
             "type": "bar",

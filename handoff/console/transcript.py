@@ -230,7 +230,7 @@ def _triage(one: MessageView, triage: Triage, why: Why | None) -> Markup:
     more = tag(
         "div", *_details(triage), _why(one, triage, why) if why is not None and one.text else None, class_="triage-more"
     )
-    return tag("details", summary, more, class_="triage", open=asked)
+    return tag("details", summary, more, class_="triage fold", open=asked)
 
 
 def _why(one: MessageView, triage: Triage, why: Why) -> Markup:

@@ -153,19 +153,6 @@ def moment_of(moment: datetime, zone: ZoneInfo) -> str:
     return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
-def number(value: float | None, unit: str) -> str:
-    """Return a figure's value with its unit: `count`, `pct` or `s`."""
-    if value is None:
-        return "–"
-    match unit:
-        case "pct":
-            return f"{value:.1f} %"
-        case "s":
-            return span(value)
-        case _:
-            return f"{value:,.0f}".replace(",", " ")
-
-
 def sentence(text: str) -> str:
     """Return a text that begins with a capital and ends with a full stop."""
     text = text.strip()

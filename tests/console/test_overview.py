@@ -51,6 +51,14 @@ async def test_the_numbers_are_those_of_the_figures_and_each_opens_its_episodes(
     total = await report()
     for id_ in (*TILES, *(one.id for one in OUTCOMES.values())):
         await expect(page.locator(f'[data-figure="{id_}"]')).to_have_text(total["all", id_])
+    ended, still_open = (
+        int(total["all", "episodes"]) - int(total["all", "episodes_open"]),
+        total["all", "episodes_open"],
+    )
+    await expect(page.locator(".ring svg text")).to_have_text(f"{ended} ended")
+    await expect(page.get_by_role("table", name="Outcomes").get_by_role("row").last).to_have_text(
+        f"Still open{still_open}"
+    )
     complaints = (await report(By.REASON))["complaint", "escalation_requested"]
     bar = page.get_by_role("link").filter(has_text=re.compile(rf"^{REASONS[Reason.COMPLAINT]}"))
     await expect(bar).to_contain_text(complaints)
