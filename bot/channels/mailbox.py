@@ -28,11 +28,11 @@ class MailView(BaseModel):
     kind: Literal["message", "done"] = Field("message", description="done: the work on `message` is over")
     message: MessageId = Field(examples=["m01jd3k5zq8h2v7rnd"])
     message_id: str = Field("", description="the id that the client gave to a message of the customer")
-    author: Author = Author.SYSTEM
+    author: Author = Field(Author.SYSTEM, examples=["bot"])
     author_name: str = Field("", examples=["Larkfield assistant"])
     text: str = Field("", examples=["Standard delivery takes 3 to 5 working days."])
     buttons: tuple[Button, ...] = ()
-    in_reply_to: MessageId | None = None
+    in_reply_to: MessageId | None = Field(None, examples=["m01jd3k5zq1f9c4xwa"])
     at: AwareDatetime
 
     @classmethod

@@ -1,6 +1,7 @@
 """The page that documents the API: made of its OpenAPI description, without a script or anything from elsewhere."""
 
 import json
+import re
 from collections import defaultdict
 from html import escape
 from typing import Any
@@ -38,7 +39,7 @@ def api_page(schema: dict[str, Any], address: str, openapi: str) -> str:
             groups[tag].append(_operation(schema, address, path, method, operation))
     body = "".join(f'<h2 id="{escape(tag)}">{escape(tag)}</h2>{"".join(parts)}' for tag, parts in groups.items())
     info = schema["info"]
-    about = escape(info.get("description", ""))
+    about = _prose(info.get("description", ""))
     return PAGE.format(title=escape(info["title"]), about=about, style=STYLE, body=body, openapi=escape(openapi))
 
 
@@ -72,7 +73,7 @@ def example_of(schema: dict[str, Any], part: dict[str, Any], depth: int = 0) -> 
 
 
 def _operation(schema: dict[str, Any], address: str, path: str, method: str, operation: dict[str, Any]) -> str:
-    parts = [f"<p>{escape(operation.get('description', ''))}</p>"]
+    parts = [f"<p>{_prose(operation.get('description', ''))}</p>"]
     parameters = operation.get("parameters", [])
     if parameters:
         rows = "".join(_parameter(parameter) for parameter in parameters)
@@ -94,8 +95,12 @@ def _operation(schema: dict[str, Any], address: str, path: str, method: str, ope
 
 def _parameter(parameter: dict[str, Any]) -> str:
     name = escape(parameter["name"]) + ("" if parameter.get("required") else " <small>optional</small>")
-    what = escape(parameter.get("description") or parameter.get("schema", {}).get("description") or "")
+    what = _prose(parameter.get("description") or parameter.get("schema", {}).get("description") or "")
     return f"<tr><td><code>{name}</code></td><td>{escape(parameter['in'])}</td><td>{what}</td></tr>"
+
+
+def _prose(text: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _curl(address: str, path: str, method: str, body: Any) -> str:

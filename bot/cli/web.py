@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any, cast
 
 import uvicorn
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import text
 from starlette.types import ASGIApp
@@ -182,9 +182,10 @@ class Web:
         self.failure = task.exception() or RuntimeError(f"the task {task.get_name()} ended")
         self.stop.set()
 
-    async def api_page(self) -> HTMLResponse:
+    async def api_page(self, request: Request) -> HTMLResponse:
         """Show the API to people."""
-        return HTMLResponse(api_page(self.app.openapi(), self.settings.web.public_url or "", "/openapi.json"))
+        address = self.settings.web.public_url or str(request.base_url)
+        return HTMLResponse(api_page(self.app.openapi(), address.rstrip("/"), "/openapi.json"))
 
     async def health(self) -> dict[str, str]:
         """Answer `ok` if Redis and PostgreSQL answer; else 503."""
