@@ -109,14 +109,16 @@ def _wish(history: Sequence[Turn], limits: Thresholds) -> Decision | None:
         sure = last.triage.confidence >= limits.leaving_confidence
         if last.intent not in LEAVING or not sure:
             return None
+        gravest = min(history, key=lambda turn: (_complaint_priority(turn, limits), -turn.triage.complaint))
         return _decision(
             Step.HAND_OVER,
             Reason.COMPLAINT,
-            _worst_complaint(history, limits),
+            _complaint_priority(gravest, limits),
             "complaint_cut_short",
             history,
             limits,
             "The customer didn't want to answer more questions about the complaint",
+            told_by=gravest,
         )
     if last.intent == TALK_TO_HUMAN:
         return _decision(
@@ -214,9 +216,8 @@ def _severity(turn: Turn, limits: Thresholds) -> Severity | None:
     return severity if severity is not Severity.NONE or turn.intent in NOT_UNDERSTOOD else None
 
 
-def _worst_complaint(history: Sequence[Turn], limits: Thresholds) -> Priority:
-    found = [_severity(turn, limits) or Severity.NONE for turn in history]
-    return min(limits.complaint_priority[severity] for severity in found)
+def _complaint_priority(turn: Turn, limits: Thresholds) -> Priority:
+    return limits.complaint_priority[_severity(turn, limits) or Severity.NONE]
 
 
 def _decision(
@@ -227,10 +228,12 @@ def _decision(
     history: Sequence[Turn],
     limits: Thresholds,
     *details: str,
+    told_by: Turn | None = None,
 ) -> Decision:
-    triage = history[-1].triage
-    raising = raising_signals(triage, limits)
-    lines = [*details, *evidence(history[-1], limits)]
+    """Return a decision about the last message; its evidence is that message, or the one that `told_by` names."""
+    told_by = told_by or history[-1]
+    raising = raising_signals(history[-1].triage, limits)
+    lines = [*details, *evidence(told_by, limits)]
     if raising:
         priority = raised(priority)
         lines.append(raised_by(raising))
@@ -242,7 +245,7 @@ def _decision(
         cause=str(cause),
         skill=limits.skills.get(topic, "general") if topic else "general",
         topic=topic,
-        scores=_scores(history),
+        scores=_scores(told_by.triage),
         details=tuple(lines),
     )
 
@@ -261,8 +264,7 @@ def evidence(turn: Turn, limits: Thresholds) -> list[str]:
     return lines
 
 
-def _scores(history: Sequence[Turn]) -> dict[str, float]:
-    triage = history[-1].triage
+def _scores(triage: Triage) -> dict[str, float]:
     scores = {
         "confidence": triage.confidence,
         "complaint": triage.complaint,

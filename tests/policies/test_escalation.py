@@ -135,8 +135,11 @@ def test_answers_about_a_complaint_are_not_a_new_one():
 
 @pytest.mark.parametrize("intent", ["talk_to_human", "goodbye"])
 def test_cutting_the_questions_short_hands_the_complaint_over(intent):
-    decision = decide([complaint(), replace(turn(intent), about_complaint=True)], LIMITS)
+    begun = decide([complaint()], LIMITS)
+    decision = decide([turn(), complaint(), replace(turn(intent), about_complaint=True)], LIMITS)
     assert (decision.step, decision.reason) == (Step.HAND_OVER, Reason.COMPLAINT)
+    assert decision.scores == begun.scores, "the evidence is the complaint, not the words that cut it short"
+    assert set(begun.details) < set(decision.details)
 
 
 def test_an_answer_that_only_sounds_like_leaving_is_an_answer():
