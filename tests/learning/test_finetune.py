@@ -83,11 +83,7 @@ def test_a_tuned_encoder_knows_its_sentences_and_is_served_like_any_other(
 def test_the_triage_tunes_a_branch_and_leaves_the_rest_as_it_was(
     small: Checkpoint, lesson: Lesson, tmp_path: Path
 ) -> None:
-    examples = [
-        Example(text=text, complaint=place < 6, severity="none", sentiment="neutral")
-        for place, text in enumerate(lesson.texts)
-    ]
-    folder = tune_encoder(small, triage_lesson(examples), NOTHING, tmp_path / "encoders", QUICK, lambda *_: None)
+    folder = tune_encoder(small, complaints(lesson), NOTHING, tmp_path / "encoders", QUICK, lambda *_: None)
     tuned = find_checkpoint(str(folder))
     plain, branched = (
         Encoder(prepare_encoder(each, tmp_path / "cache")).encode([*lesson.texts, "other"]) for each in (small, tuned)
@@ -107,6 +103,13 @@ def test_the_triage_tunes_a_branch_and_leaves_the_rest_as_it_was(
     assert cosine(both.tone, branched.tone) > 0.99
     assert cosine(both.sentence, branched.sentence) < 0.99
     assert both.fresh.tolist() == branched.fresh.tolist()
+
+
+def test_two_lessons_are_one_progress(small: Checkpoint, lesson: Lesson, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    recipe = replace(QUICK, epochs=1)
+    tune_encoder(small, complaints(lesson), lesson, tmp_path, recipe, lambda done, steps, _: told.append((done, steps)))
+    assert told == [(step, 6) for step in range(1, 7)]
 
 
 def test_the_same_sentences_are_not_tuned_twice_and_others_are(
@@ -156,6 +159,16 @@ def test_what_cannot_be_tuned_is_told(small: Checkpoint, lesson: Lesson, tmp_pat
     (strange / "config.json").write_text('{"model_type": "t5"}')
     with pytest.raises(ConfigError, match="'t5' can't be exported"):
         tune_encoder(Checkpoint(strange), NOTHING, lesson, tmp_path, QUICK, lambda *_: None)
+
+
+def complaints(lesson: Lesson) -> Lesson:
+    """Return the texts of a lesson with triage labels, the first six as complaints."""
+    return triage_lesson(
+        [
+            Example(text=text, complaint=place < 6, severity="none", sentiment="neutral")
+            for place, text in enumerate(lesson.texts)
+        ]
+    )
 
 
 def forward(checkpoint: Checkpoint) -> tuple[np.ndarray, np.ndarray]:
