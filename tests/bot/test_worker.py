@@ -41,9 +41,13 @@ class Chat:
     def __init__(self, log: Log) -> None:
         self.log = log
         self.now = OPEN
-        self.assistant = ScriptedAssistant()
-        self.worker = Worker(log, self.assistant, Settings(), clock=lambda: self.now)
         self.count = 0
+        self.start_worker()
+
+    def start_worker(self) -> None:
+        """Start it, or start it anew with another model."""
+        self.assistant = ScriptedAssistant()
+        self.worker = Worker(self.log, self.assistant, Settings(), clock=lambda: self.now)
 
     async def post(self, text: str = "", **more: object) -> InboxEntry:
         self.count += 1
@@ -157,6 +161,18 @@ async def test_the_bot_is_silent_while_a_person_has_the_conversation(chat: Chat)
     assert len(chat.assistant.turns) == 1
     received = await chat.events(CustomerMessageReceived)
     assert [one.triage.intent for one in received] == ["scripted"] * 4
+    assert (await chat.log.load(CONVERSATION)).assistant == "1"
+
+
+async def test_the_bot_stays_silent_when_processes_start_anew_with_a_new_model(chat: Chat) -> None:
+    await chat.say("human")
+    await chat.move(claim, ANNA, chat.now)
+    said = await chat.heard()
+    chat.start_worker()
+    await chat.say("/restart")
+    await chat.say("hello?")
+    assert await chat.heard() == said
+    assert chat.assistant.turns == []
     assert (await chat.log.load(CONVERSATION)).assistant == "1"
 
 
