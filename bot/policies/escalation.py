@@ -64,14 +64,17 @@ def decide(history: Sequence[Turn], thresholds: Thresholds) -> Decision | None:
     """Say whether the last message of `history` calls for a person.
 
     The first rule that applies gives step and reason; the priority is the most urgent of all that apply, so that who
-    asks for a person and blames does not wait longer than who only blames.
+    asks for a person and blames does not wait longer than who only blames; the rule that made it so is told, too.
 
     Args:
         history: the customer's messages, oldest first, since a person last had the conversation.
         thresholds: where the lines are.
     """
     found = all_that_call(history, thresholds)
-    return replace(found[0], priority=min(each.priority for each in found)) if found else None
+    if not found:
+        return None
+    first, pressing = found[0], min(found, key=lambda each: each.priority)
+    return replace(first, priority=pressing.priority, details=tuple(dict.fromkeys((*first.details, *pressing.details))))
 
 
 def all_that_call(history: Sequence[Turn], thresholds: Thresholds) -> list[Decision]:

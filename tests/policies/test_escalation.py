@@ -234,7 +234,8 @@ def test_a_complaint_about_a_sensitive_topic_is_a_complaint():
     triage = Triage(intent="faq/data_breach", confidence=0.9, complaint=0.9, severity=Severity.DISAPPROVAL)
     decision = decide([Turn("faq/data_breach", triage)], limits)
     assert decision is not None
-    assert decision.reason is Reason.COMPLAINT
+    assert (decision.reason, decision.priority) == (Reason.COMPLAINT, Priority.P2)
+    assert decision.details[-1] == "Sensitive: faq/data_breach", "the rule that made it P2 is told"
 
 
 def test_the_certainty_that_nothing_is_reproached_is_no_severity():
