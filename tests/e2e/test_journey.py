@@ -101,8 +101,6 @@ async def test_from_the_first_question_to_the_figures(installation: Installation
     await customer.hears("Jo")
 
     await customer.page.reload()
-    await customer.page.wait_for_timeout(300)
-    await customer.open()
     await customer.hears("A new kettle leaves our warehouse today.")
     await customer.say("thank you jo")
     await expect(agent.get_by_text("thank you jo").first).to_be_visible()
