@@ -34,18 +34,40 @@ CHECK_S = 300.0
 """How often it is looked whether the webhook is still ours."""
 MAX_BACKOFF_S = 60.0
 MAX_UPDATE_BYTES = 1_000_000
+TROUBLES: dict[type[Exception], str] = {
+    InvalidToken: "Telegram refuses the token: look at the setting telegram.token; all else goes on",
+    Conflict: "another program receives from Telegram with the same token: stop one of them",
+}
+"""What only the operator can mend."""
 
 
 class TelegramReceiver:
-    """Takes in what customers send; run it in every web process."""
+    """Takes in what customers send; run it in every web process.
+
+    Args:
+        token: of the bot.
+        settings: of the installation.
+        gateway: takes what is received.
+        log: of the conversations.
+        tell: says to the operator, once, what only they can mend.
+        backoff_s: the first pause after a failure.
+    """
 
     def __init__(
-        self, token: SecretStr, settings: Settings, gateway: Gateway, log: Log, backoff_s: float = 1.0
+        self,
+        token: SecretStr,
+        settings: Settings,
+        gateway: Gateway,
+        log: Log,
+        tell: Callable[[str], None],
+        backoff_s: float = 1.0,
     ) -> None:
         self._token = token
         self._settings = settings
         self._gateway = gateway
         self._log = log
+        self._tell = tell
+        self._told: set[type[Exception]] = set()
         self._backoff_s = backoff_s
         public_url = settings.web.public_url or ""
         self._public_url = public_url.rstrip("/") if public_url.startswith("https://") else ""
@@ -97,6 +119,9 @@ class TelegramReceiver:
                 if isinstance(error, RetryAfter):
                     pause_s = max(pause_s, asked_s(error))
                 _report(error, pause_s)
+                if type(error) in TROUBLES.keys() - self._told:
+                    self._told.add(type(error))
+                    self._tell(TROUBLES[type(error)])
                 await asyncio.sleep(pause_s)
             else:
                 failures = 0

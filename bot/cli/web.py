@@ -79,7 +79,7 @@ class Web:
         self.projector = Projector(self.log, self.database)
         self.triage = TriageService(lambda: live_model(settings))
         token = settings.telegram.token
-        self.telegram = TelegramReceiver(token, settings, self.gateway, self.log) if token else None
+        self.telegram = TelegramReceiver(token, settings, self.gateway, self.log, reporter.notice) if token else None
         self.app = FastAPI(
             title="Frontdesk", description=ABOUT, version="1", lifespan=self._lifespan, redoc_url=None, docs_url=None
         )

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import httpx
@@ -63,9 +63,11 @@ def settings_of(telegram: TelegramServer, **web: str) -> Settings:
 
 
 @asynccontextmanager
-async def running(log: Log, telegram: TelegramServer, **web: str) -> AsyncIterator[TelegramReceiver]:
+async def running(
+    log: Log, telegram: TelegramServer, tell: Callable[[str], None] = print, **web: str
+) -> AsyncIterator[TelegramReceiver]:
     """Run a receiver."""
-    receiver = TelegramReceiver(SECRET_TOKEN, settings_of(telegram, **web), Gateway(log), log, backoff_s=0.02)
+    receiver = TelegramReceiver(SECRET_TOKEN, settings_of(telegram, **web), Gateway(log), log, tell, backoff_s=0.02)
     task = asyncio.create_task(receiver.run())
     try:
         yield receiver
@@ -370,16 +372,19 @@ async def test_only_one_of_two_processes_polls_and_the_other_takes_over(log: Log
 
 
 @pytest.mark.parametrize(("fault", "said"), [("409", "telegram_conflict"), ("401", "telegram_token_refused")])
-async def test_a_wrong_token_and_a_second_poller_are_told_and_outlived(
+async def test_a_wrong_token_and_a_second_poller_are_told_once_and_outlived(
     fault: str, said: str, log: Log, telegram: TelegramServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     telegram.fault("getUpdates", fault, times=2)
     telegram.fault("getMe", fault, times=1)
     caplog.set_level(logging.DEBUG, logger="bot")
     telegram.say(ANN, "hello")
-    async with running(log, telegram):
+    told: list[str] = []
+    async with running(log, telegram, told.append):
         await eventually(lambda: telegram.unconfirmed() == 0, "the confirmation")
     assert said in caplog.text
+    assert len(told) == 1
+    assert "token" in told[0]
     assert not any(TOKEN in record.getMessage() for record in caplog.records if record.name.startswith(("bot", "http")))
 
 
@@ -461,7 +466,7 @@ async def test_the_webhook_is_set_once_with_a_secret_and_again_when_the_secret_c
     settings = settings_of(telegram, public_url="https://shop.example")
     secret = settings.telegram.model_copy(update={"webhook_secret": SecretStr("another")})
     receiver = TelegramReceiver(
-        SECRET_TOKEN, settings.model_copy(update={"telegram": secret}), Gateway(log), log, backoff_s=0.02
+        SECRET_TOKEN, settings.model_copy(update={"telegram": secret}), Gateway(log), log, print, backoff_s=0.02
     )
     task = asyncio.create_task(receiver.run())
     await eventually(lambda: telegram.state.webhook["secret"] == "another", "the new secret")
