@@ -13,6 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_e
 from bot.conversation.errors import BadInput, ConfigError, Unavailable
 
 MIGRATION_TIMEOUT_S = 600.0
+REFUSALS = {
+    "password authentication failed": "PostgreSQL refuses the user or the password of database.url",
+    "no password supplied": "PostgreSQL wants a password, and database.url has none",
+    "does not exist": "the user or the database that database.url names does not exist",
+    "no pg_hba.conf entry": "PostgreSQL does not let the user of database.url in from this machine (pg_hba.conf)",
+}
+"""What a server says that answers and will go on refusing: libpq gives no code for it, only these words."""
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('frontdesk:migrate:' || current_schema(), 0))"
 
 
@@ -40,6 +47,7 @@ def migrate(url: str, revision: str = "head") -> None:
     """Bring the tables up to a revision, the newest; processes that start together wait for each other.
 
     Raises:
+        ConfigError: PostgreSQL answers, and refuses the address.
         Unavailable: PostgreSQL does not answer.
     """
     engine = create_engine(engine_url(url, MIGRATION_TIMEOUT_S))
@@ -48,7 +56,8 @@ def migrate(url: str, revision: str = "head") -> None:
             connection.execute(text(_LOCK))
             command.upgrade(_alembic(connection), revision)
     except (OperationalError, InterfaceError) as error:
-        raise Unavailable("PostgreSQL does not answer") from error
+        refusal = next((told for words, told in REFUSALS.items() if words in str(error.orig)), None)
+        raise (ConfigError(refusal) if refusal else Unavailable("PostgreSQL does not answer")) from error
     finally:
         engine.dispose()
 

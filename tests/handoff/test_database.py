@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, inspect, make_url, text
 
 from bot.conversation.errors import BadInput, ConfigError, Unavailable
 from bot.embedded.postgres import PostgresServer
@@ -105,6 +105,23 @@ async def test_a_postgresql_that_is_away_is_unavailable() -> None:
 def test_migrating_a_postgresql_that_is_away_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         migrate("postgresql://frontdesk@127.0.0.1:9/none")
+
+
+@pytest.mark.parametrize(
+    ("part", "wrong", "told"),
+    [
+        ("password", "wrong", "refuses the user or the password"),
+        ("password", "", "wants a password"),
+        ("username", "nobody-here", "refuses the user or the password"),
+        ("database", "nothing-here", "does not exist"),
+    ],
+)
+def test_an_address_that_postgresql_refuses_is_told_apart(
+    postgres_server: PostgresServer, part: str, wrong: str, told: str
+) -> None:
+    url = make_url(postgres_server.url).set(**{part: wrong})
+    with pytest.raises(ConfigError, match=told):
+        migrate(url.render_as_string(hide_password=False))
 
 
 async def test_a_slow_statement_is_ended(database_url: str) -> None:
