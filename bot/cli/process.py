@@ -113,9 +113,10 @@ async def _wait_for(redis: Redis, url: str) -> None:
     while True:
         try:
             await redis.ping()
-        except (AuthenticationError, ResponseError) as error:
-            raise ConfigError(f"redis.url: Redis at {place_of(url)} refuses the connection") from error
         except (RedisError, OSError, TimeoutError) as error:
+            # redis-py 8 raises a wrong password as a lost connection that came of it.
+            if isinstance(error, ResponseError) or isinstance(error.__context__, AuthenticationError):
+                raise ConfigError(f"redis.url: Redis at {place_of(url)} refuses the user or the password") from error
             if asyncio.get_running_loop().time() > deadline:
                 raise Unavailable(f"Redis at {place_of(url)} does not answer") from error
             await asyncio.sleep(0.1)
