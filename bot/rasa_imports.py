@@ -25,10 +25,16 @@ SILENCED = {"rasa.telemetry": ("initialize_error_reporting", "initialize_telemet
 """Functions that would report to a third party, by module."""
 
 REPLACED = {
-    "rasa.core.policies.rule_policy": ("RulePolicy", "bot.rasa_rules", "RulePolicy"),
-    "rasa.engine.runner.dask": ("DaskGraphRunner", "bot.rasa_runner", "InOrderRunner"),
+    "rasa.core.actions.forms": {"copy": ("bot.rasa_copies", "no_copy")},
+    "rasa.core.policies.rule_policy": {
+        "copy": ("bot.rasa_copies", "no_copy"),
+        "RulePolicy": ("bot.rasa_rules", "RulePolicy"),
+    },
+    "rasa.core.processor": {"copy": ("bot.rasa_copies", "no_copy")},
+    "rasa.engine.runner.dask": {"DaskGraphRunner": ("bot.rasa_runner", "InOrderRunner")},
+    "rasa.shared.core.trackers": {"copy": ("bot.rasa_copies", "slot_copy")},
 }
-"""Classes that Frontdesk has its own of: Rasa's module and name, then ours."""
+"""What Frontdesk has its own of: Rasa's module, and in it Rasa's name, then ours with its module."""
 
 REPLACED_PACKAGES = frozenset({"dask"})
 """Not installed: nothing but what is replaced needs them."""
@@ -207,9 +213,8 @@ class _Loader(SourceFileLoader):
         super().exec_module(module)
         for name in SILENCED.get(module.__name__, ()):
             setattr(module, name, _say_nothing)
-        if module.__name__ in REPLACED:
-            name, ours, kind = REPLACED[module.__name__]
-            setattr(module, name, getattr(importlib.import_module(ours), kind))
+        for name, (ours, ours_in_it) in REPLACED.get(module.__name__, {}).items():
+            setattr(module, name, getattr(importlib.import_module(ours), ours_in_it))
 
 
 def _say_nothing(*args: object, **kwargs: object) -> None:

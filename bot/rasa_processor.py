@@ -32,6 +32,14 @@ class Processor(MessageProcessor):
             parsed = super()._parse_message_with_graph(message, tracker, only_output_properties)
         return parsed
 
+    def _check_for_unseen_features(self, parse_data: dict[str, Any]) -> None:
+        # Rasa's first makes an empty domain, to compare this one with it.
+        seen = parse_data["intent"]["name"] in self.domain.intents and all(
+            entity["entity"] in self.domain.entities for entity in parse_data["entities"] or ()
+        )
+        if not seen:
+            super()._check_for_unseen_features(parse_data)
+
 
 def parse_payload(payload: str, domain: Domain) -> dict[str, Any] | None:
     """Return what a button's payload means, in the shape of an NLU result, or None if it is no payload."""
