@@ -5,7 +5,6 @@ of a turn. So a turn costs the same however long the conversation is. Nothing is
 is new and appends it together with everything else that the turn decided.
 """
 
-import json
 from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from bot.rasa_runtime import prepare
 
 prepare()
 
+from pydantic_core import from_json, to_json  # noqa: E402
 from rasa.core.tracker_store import TrackerStore  # noqa: E402
 from rasa.shared.core.constants import ACTION_LISTEN_NAME  # noqa: E402
 from rasa.shared.core.domain import Domain  # noqa: E402
@@ -68,7 +68,7 @@ class LogTrackerStore(TrackerStore):
 
 def restore(sender: str, memory: str, domain: Domain) -> DialogueStateTracker:
     """Return the tracker that `remember` made `memory` of, with only its last events."""
-    data = json.loads(memory)
+    data = from_json(memory)
     tracker = DialogueStateTracker(sender, domain.slots)
     loop = data.get("loop") or {}
     events = [
@@ -119,26 +119,24 @@ def remember(tracker: DialogueStateTracker) -> str:
     """Return what the next turn needs of a tracker, as JSON text of bounded size."""
     events = list(tracker.events)
     loop = tracker.active_loop
-    return json.dumps(
-        {
-            "slots": {
-                name: slot.value
-                for name, slot in tracker.slots.items()
-                if slot.value != slot.initial_value and name != "session_started_metadata"
-            },
-            "loop": {
-                "name": loop.name,
-                "is_interrupted": loop.is_interrupted,
-                "rejected": loop.rejected,
-                "trigger_message": loop.trigger_message,
-            }
-            if loop and loop.name
-            else None,
-            "followup": tracker.followup_action,
-            "events": [slim(event) for event in events[_tail_start(events) :]],
+    memory = {
+        "slots": {
+            name: slot.value
+            for name, slot in tracker.slots.items()
+            if slot.value != slot.initial_value and name != "session_started_metadata"
         },
-        separators=(",", ":"),
-    )
+        "loop": {
+            "name": loop.name,
+            "is_interrupted": loop.is_interrupted,
+            "rejected": loop.rejected,
+            "trigger_message": loop.trigger_message,
+        }
+        if loop and loop.name
+        else None,
+        "followup": tracker.followup_action,
+        "events": [slim(event) for event in events[_tail_start(events) :]],
+    }
+    return to_json(memory).decode()
 
 
 def after_return(memory: str, domain: Domain) -> str:
@@ -147,7 +145,7 @@ def after_return(memory: str, domain: Domain) -> str:
     What was counted towards a handoff (misunderstandings, mood) and what a form was filling starts afresh; other
     slots stay as they were when the bot gave the conversation away.
     """
-    data = json.loads(memory) if memory else {"slots": {}}
+    data = from_json(memory) if memory else {"slots": {}}
     filling = {"requested_slot"}.union(*[_slots_of(domain, form) for form in domain.form_names])
     tracker = DialogueStateTracker("", domain.slots)
     tracker.update(ActionExecuted(ACTION_LISTEN_NAME))
@@ -167,7 +165,17 @@ def slim(event: Event) -> dict[str, Any]:
     if isinstance(event, UserUttered):
         parsed = data.get("parse_data") or {}
         data["parse_data"] = {key: parsed[key] for key in KEPT_OF_MESSAGE if key in parsed}
+        if "response_selector" in parsed:
+            data["parse_data"]["response_selector"] = _without_ranking(parsed["response_selector"])
     return data
+
+
+def _without_ranking(answers: dict[str, Any]) -> dict[str, Any]:
+    """Return what a response selector chose, without what else there was: the triage ranks it too."""
+    return {
+        family: {"response": found["response"]} if isinstance(found, dict) and "response" in found else found
+        for family, found in answers.items()
+    }
 
 
 def _tail_start(events: list[Event]) -> int:

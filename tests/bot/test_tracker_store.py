@@ -82,6 +82,27 @@ def test_the_memory_is_bounded_and_forgets_what_nobody_reads(tracker: DialogueSt
     assert max(sizes) < 20_000
 
 
+def test_of_the_answers_to_a_message_only_the_chosen_one_is_remembered(tracker: DialogueStateTracker) -> None:
+    chosen = {"intent_response_key": "faq/hours", "utter_action": "utter_faq/hours", "confidence": 0.9}
+    answers = {"all_retrieval_intents": ["faq"], "faq": {"response": chosen, "ranking": [{"confidence": 0.9}] * 10}}
+    tracker.update(UserUttered("when", {"name": "faq"}, parse_data={"text": "when", "response_selector": answers}))
+    again = restore("web:c1", remember(tracker), DOMAIN)
+    assert again.latest_message
+    assert again.latest_message.parse_data["response_selector"] == {
+        "all_retrieval_intents": ["faq"],
+        "faq": {"response": chosen},
+    }
+    assert answers["faq"]["ranking"]
+
+
+def test_any_text_and_number_is_remembered_as_it_was(tracker: DialogueStateTracker) -> None:
+    for value in ("Grüße 👋 \u2028 \x00", 1e-17, 10**30, 0.1 + 0.2, [1, None, True], {"a": {"b": "c"}}):
+        tracker.update(SlotSet("what_happened", value))
+        memory = remember(tracker)
+        assert json.loads(memory)["slots"]["what_happened"] == value
+        assert restore("web:c1", memory, DOMAIN).get_slot("what_happened") == value
+
+
 def test_after_a_person_the_bot_begins_afresh_and_knows(tracker: DialogueStateTracker) -> None:
     tracker.update(SlotSet("order_number", "LF-1"))
     tracker.update(SlotSet("what_happened", "it broke"))
