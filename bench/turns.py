@@ -67,7 +67,7 @@ class Bench:
         keys = self.log.keys_of(inbound.conversation)
         ((place, _),) = await self.log.redis.xrange(keys.inbox)
         started = time.perf_counter()
-        await self.worker.handle(InboxEntry(entry=place, inbound=inbound))
+        await self.worker.handle(InboxEntry(entry=place, inbound=inbound), new=True)
         return time.perf_counter() - started
 
     async def ours(self) -> dict[int, list[float]]:

@@ -55,7 +55,7 @@ class Sender:
 
     async def _work(self, partition: int) -> None:
         # A pause between two tries must hold up its own conversation only, so `deliver` has the limit.
-        lanes = Lanes(self._log, parse, self.deliver, nullcontext())
+        lanes = Lanes(self._log, parse, lambda entry, _: self.deliver(entry), nullcontext())
         await lanes.run(self._log.keys[partition].outbox)
 
     async def deliver(self, entry: OutboxEntry) -> None:

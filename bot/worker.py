@@ -84,14 +84,30 @@ class Worker:
             tasks.create_task(lanes.run(self._log.keys[partition].inbox))
             tasks.create_task(self._silence.run(partition))
 
-    async def handle(self, entry: InboxEntry) -> None:
+    async def handle(self, entry: InboxEntry, new: bool = False) -> None:
         """Give a message its turn, once; returns when the entry is acknowledged.
+
+        A turn that a crash may cut off is counted before it begins. A `new` message's is not, because the write costs
+        as much as that of the turn; who finds the message after a crash counts from there.
 
         Raises:
             FrontdeskError, RedisError: it could not be written now; call again.
         """
+        tries = 1 if new else await self._count(entry)
+        try:
+            await self._once(entry, tries)
+        except Exception:
+            if new:
+                await self._count(entry)
+            raise
+
+    async def _count(self, entry: InboxEntry) -> int:
+        """Count a turn, and return how many were begun."""
+        keys = self._log.keys_of(entry.inbound.conversation)
+        return int(await self._log.redis.hincrby(keys.tries, entry.entry, 1))
+
+    async def _once(self, entry: InboxEntry, tries: int) -> None:
         conversation = entry.inbound.conversation
-        tries = int(await self._log.redis.hincrby(self._log.keys_of(conversation).tries, entry.entry, 1))
         while True:
             snapshot = await self._log.load(conversation)
             try:

@@ -32,33 +32,43 @@ MAX_PAUSE_S = 10.0
 
 
 @dataclass
-class _Waiting(Generic[T]):
-    """What was read from a stream and is not handled: in lanes, each entry with its place and size."""
+class _Item(Generic[T]):
+    """An entry with its place in the stream, its size, and whether nobody has begun to handle it."""
 
-    lanes: dict[ConversationId, deque[tuple[str, int, T]]] = field(default_factory=dict)
+    place: str
+    size_bytes: int
+    entry: T
+    new: bool
+
+
+@dataclass
+class _Waiting(Generic[T]):
+    """What was read from a stream and is not handled: in lanes."""
+
+    lanes: dict[ConversationId, deque[_Item[T]]] = field(default_factory=dict)
     places: set[str] = field(default_factory=set)
     size_bytes: int = 0
 
-    def add(self, conversation: ConversationId, place: str, size_bytes: int, entry: T) -> bool:
-        """Put an entry at the end of its lane; say whether the lane is new."""
+    def add(self, conversation: ConversationId, item: _Item[T]) -> bool:
+        """Put an item at the end of its lane; say whether the lane is new."""
         new = conversation not in self.lanes
-        self.lanes.setdefault(conversation, deque()).append((place, size_bytes, entry))
-        self.places.add(place)
-        self.size_bytes += size_bytes
+        self.lanes.setdefault(conversation, deque()).append(item)
+        self.places.add(item.place)
+        self.size_bytes += item.size_bytes
         return new
 
-    def next(self, conversation: ConversationId) -> T | None:
-        """Return the first entry of a lane; an empty lane is closed."""
+    def next(self, conversation: ConversationId) -> _Item[T] | None:
+        """Return the first item of a lane; an empty lane is closed."""
         if self.lanes[conversation]:
-            return self.lanes[conversation][0][2]
+            return self.lanes[conversation][0]
         del self.lanes[conversation]
         return None
 
     def done(self, conversation: ConversationId) -> None:
-        """Take the first entry of a lane out."""
-        place, size_bytes, _ = self.lanes[conversation].popleft()
-        self.places.discard(place)
-        self.size_bytes -= size_bytes
+        """Take the first item of a lane out."""
+        item = self.lanes[conversation].popleft()
+        self.places.discard(item.place)
+        self.size_bytes -= item.size_bytes
 
 
 class Lanes(Generic[T]):
@@ -69,6 +79,8 @@ class Lanes(Generic[T]):
 
     Args:
         parse: makes an entry from its id and fields, and says which conversation it belongs to.
+        handle: is told with each entry whether it is new: it came while its stream was being read here, so nobody can
+            have begun to handle it before.
         at_once: how many entries are handled at the same time.
     """
 
@@ -76,7 +88,7 @@ class Lanes(Generic[T]):
         self,
         log: Log,
         parse: Callable[[str, Mapping[str, str]], tuple[ConversationId, T]],
-        handle: Callable[[T], Awaitable[None]],
+        handle: Callable[[T, bool], Awaitable[None]],
         at_once: AbstractAsyncContextManager[Any],
     ) -> None:
         self._log = log
@@ -89,25 +101,33 @@ class Lanes(Generic[T]):
         """Work on a stream until cancelled."""
         waiting = _Waiting[T]()
         async with reader(self._log.redis, BLOCK_MS / 1000) as redis, asyncio.TaskGroup() as tasks:
-            last = "0"
+            last, caught_up = "0", False
             while True:
                 stop_if_cancelled()
                 if waiting.size_bytes > MAX_WAITING_BYTES:
                     await asyncio.sleep(0.05)
                     continue
                 try:
-                    for place, fields in await _read(redis, stream, last):
+                    rows = await _read(redis, stream, last)
+                    for place, fields in rows:
                         if place not in waiting.places:
-                            await self._queue(stream, place, fields, waiting, tasks)
+                            await self._queue(stream, place, fields, caught_up, waiting, tasks)
                         last = place
+                    caught_up = caught_up or len(rows) < BATCH
                 except (RedisError, OSError, TimeoutError) as error:
                     logger.warning("stream_unavailable stream=%s error=%s", stream, type(error).__name__)
                     # The Redis that answers next may be another one, which has lost an acknowledgement.
-                    last = "0"
+                    last, caught_up = "0", False
                     await asyncio.sleep(0.5)
 
     async def _queue(
-        self, stream: str, place: str, fields: dict[str, str], waiting: _Waiting[T], tasks: asyncio.TaskGroup
+        self,
+        stream: str,
+        place: str,
+        fields: dict[str, str],
+        new: bool,
+        waiting: _Waiting[T],
+        tasks: asyncio.TaskGroup,
     ) -> None:
         try:
             conversation, entry = self._parse(place, fields)
@@ -117,16 +137,17 @@ class Lanes(Generic[T]):
             await self._reject(keys=[stream, rejected], args=[place])
             return
         size_bytes = ENTRY_BYTES + sum(len(value) for value in fields.values())
-        if waiting.add(conversation, place, size_bytes, entry):
+        if waiting.add(conversation, _Item(place, size_bytes, entry, new)):
             tasks.create_task(self._drain(conversation, waiting))
 
     async def _drain(self, conversation: ConversationId, waiting: _Waiting[T]) -> None:
         pause_s = 0.05
-        while (entry := waiting.next(conversation)) is not None:
+        while (item := waiting.next(conversation)) is not None:
             stop_if_cancelled()
             try:
                 async with self._at_once:
-                    await self._handle(entry)
+                    new, item.new = item.new, False
+                    await self._handle(item.entry, new)
             except (FrontdeskError, RedisError, OSError, TimeoutError) as error:
                 logger.warning("entry_waits conversation=%s error=%s", conversation, type(error).__name__)
             except asyncio.CancelledError:

@@ -207,15 +207,34 @@ async def test_a_takeover_in_the_middle_of_a_turn_silences_it(chat: Chat) -> Non
     assert await chat.events(TurnTaken) == []
 
 
-async def test_a_message_that_always_fails_goes_to_a_person(chat: Chat) -> None:
+@pytest.mark.parametrize("new", [False, True])
+async def test_a_message_that_always_fails_goes_to_a_person(chat: Chat, new: bool) -> None:
     entry = await chat.post("fail")
-    for _ in range(2):
+    for each in (new, False):
         with pytest.raises(RuntimeError, match="scripted failure"):
-            await chat.worker.handle(entry)
+            await chat.worker.handle(entry, each)
     await chat.worker.handle(entry)
     (requested,) = await chat.events(HandoffRequested)
     assert requested.reason is Reason.BOT_FAILURE
     assert (await chat.heard())[0].startswith("Sorry, something went wrong")
+
+
+@pytest.mark.parametrize(("new", "counted"), [(False, "1"), (True, None)])
+async def test_a_turn_is_counted_before_it_begins_unless_the_message_is_new(
+    chat: Chat, new: bool, counted: str | None
+) -> None:
+    found: list[str | None] = []
+
+    class Counting(ScriptedAssistant):
+        async def turn(self, *arguments):
+            found.append(await chat.log.redis.hget(chat.log.keys_of(CONVERSATION).tries, entry.entry))
+            return await super().turn(*arguments)
+
+    entry = await chat.post("hello")
+    chat.worker = Worker(chat.log, Counting(), Settings(), clock=lambda: OPEN)
+    await chat.worker.handle(entry, new)
+    assert found == [counted]
+    assert await chat.heard() == ["echo hello"]
 
 
 async def test_a_message_that_kills_workers_goes_to_a_person_without_another_turn(chat: Chat) -> None:

@@ -25,7 +25,7 @@ def parse(place: str, fields: Mapping[str, str]) -> tuple[ConversationId, Entry]
 
 
 @asynccontextmanager
-async def reading(log: Log, handle: Callable[[Entry], Awaitable[None]]) -> AsyncIterator[asyncio.Task[None]]:
+async def reading(log: Log, handle: Callable[[Entry, bool], Awaitable[None]]) -> AsyncIterator[asyncio.Task[None]]:
     running = asyncio.create_task(Lanes(log, parse, handle, asyncio.Semaphore(4)).run(log.keys[0].inbox))
     try:
         yield running
@@ -45,8 +45,10 @@ class Handler:
         self.log = log
         self.plan = list(plan)
         self.handled: list[str] = []
+        self.begun: list[tuple[str, bool]] = []
 
-    async def __call__(self, entry: Entry) -> None:
+    async def __call__(self, entry: Entry, new: bool) -> None:
+        self.begun.append((entry[1], new))
         if self.plan:
             raise self.plan.pop(0)
         place, text = entry
@@ -64,6 +66,23 @@ async def test_a_failure_is_tried_again_in_order(log: Log, failure: BaseExceptio
         await eventually(lambda: handler.handled == ["a1", "a2"])
         await put(log, "a a3")
         await eventually(lambda: handler.handled == ["a1", "a2", "a3"])
+
+
+async def test_an_entry_is_new_if_it_comes_while_its_stream_is_read_and_was_not_begun(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes_module, "BATCH", 2)
+    handler = Handler(log)
+    await put(log, "a a1", "a a2", "a a3")
+    async with reading(log, handler):
+        await eventually(lambda: handler.handled == ["a1", "a2", "a3"])
+        await put(log, "a a4")
+        await eventually(lambda: len(handler.handled) == 4)
+        handler.plan = [OSError()]
+        await put(log, "a a5")
+        await eventually(lambda: len(handler.handled) == 5)
+    old = [("a1", False), ("a2", False), ("a3", False)]
+    assert handler.begun == [*old, ("a4", True), ("a5", True), ("a5", False)]
 
 
 async def test_an_entry_that_can_not_be_read_is_laid_aside(log: Log) -> None:
@@ -86,7 +105,7 @@ async def test_an_entry_that_can_not_be_read_is_laid_aside(log: Log) -> None:
 async def test_many_that_wait_do_not_hold_up_the_others(log: Log) -> None:
     handled: list[str] = []
 
-    async def handle(entry: Entry) -> None:
+    async def handle(entry: Entry, _: bool) -> None:
         if entry[1] == "down":
             await asyncio.Event().wait()
         await log.redis.xdel(log.keys[0].inbox, entry[0])
@@ -109,7 +128,7 @@ async def test_reading_stops_while_too_much_waits(log: Log, monkeypatch: pytest.
     begun: list[str] = []
     go_on = asyncio.Event()
 
-    async def handle(entry: Entry) -> None:
+    async def handle(entry: Entry, _: bool) -> None:
         begun.append(entry[1])
         await go_on.wait()
         await log.redis.xdel(log.keys[0].inbox, entry[0])
@@ -139,6 +158,7 @@ async def test_an_entry_that_is_back_after_a_failover_is_handled(log: Log) -> No
         for one in clients:
             await log.redis.client_kill_filter(_id=one["id"])
         await eventually(lambda: handler.handled == ["a1", "back"])
+    assert handler.begun[-1] == ("back", False)
 
 
 async def test_an_entry_is_not_queued_twice_after_a_failover(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +176,7 @@ async def test_an_entry_is_not_queued_twice_after_a_failover(log: Log, monkeypat
     begun: list[str] = []
     go_on = asyncio.Event()
 
-    async def handle(entry: Entry) -> None:
+    async def handle(entry: Entry, _: bool) -> None:
         begun.append(entry[1])
         await go_on.wait()
         await log.redis.xdel(log.keys[0].inbox, entry[0])
@@ -214,7 +234,7 @@ async def test_a_swallowed_cancellation_still_ends_a_lane(swallowing: Swallowing
     swallowing.answer = [("stream", [("1-0", {}), ("2-0", {})])]
     handling, handled = asyncio.Event(), []
 
-    async def handle(entry: str) -> None:
+    async def handle(entry: str, _: bool) -> None:
         handled.append(entry)
         handling.set()
         with contextlib.suppress(asyncio.CancelledError):

@@ -117,7 +117,7 @@ async def test_lanes_keep_order_per_conversation_and_try_again(log: Log) -> None
     handled: list[str] = []
     failures = 3
 
-    async def handle(entry: tuple[str, Inbound]) -> None:
+    async def handle(entry: tuple[str, Inbound], _: bool) -> None:
         nonlocal failures
         place, inbound = entry
         if inbound.text == "b1" and failures:
