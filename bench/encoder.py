@@ -49,7 +49,7 @@ def measure_export(cache: Path) -> dict[str, float]:
 def read(encoder: "Encoder", texts: Sequence[str]) -> None:
     """Encode as a turn does: for the intents, and for the triage."""
     encoding = encoder.encode(texts)
-    assert len(encoding.sentence) == len(encoding.tone)
+    assert len(encoding.sentence) == len(encoding.upper)
 
 
 def measure_speed(cache: Path) -> dict[str, float]:
@@ -122,7 +122,7 @@ def measure_cosine(cache: Path) -> dict[str, float]:
     texts = messages(200)
     exact, quick = Encoder(exact_folder).encode(texts), encoder.encode(texts)
     layers = [cosine(exact.layers[:, layer], quick.layers[:, layer]) for layer in range(encoder.depth)]
-    layers += [cosine(exact.tone[:, layer], quick.tone[:, layer]) for layer in range(exact.tone.shape[1])]
+    layers += [cosine(exact.upper[:, layer], quick.upper[:, layer]) for layer in range(exact.upper.shape[1])]
     return {"cosine": cosine(exact.sentence, quick.sentence), "worst_layer": min(layers)}
 
 

@@ -75,14 +75,15 @@ class Encoding:
         return self._own[1]
 
     @cached_property
-    def tone(self) -> Floats:
-        """The same of the upper layers of the branch that was tuned for the triage, `(n, upper layers, width)`.
+    def upper(self) -> Floats:
+        """The upper half of the layers, `(n, upper layers, width)`; twice as many where there is a branch.
 
-        Without a branch, the upper half of `layers`.
+        Those of the branch, which was tuned for the triage, come first.
         """
-        if self._encoder.branched:
-            return self._encoder.vectors(self.texts, "branch")[0]
-        return self.layers[:, -max(1, self.layers.shape[1] // 2) :]
+        own = self.layers[:, -max(1, self.layers.shape[1] // 2) :]
+        if not self._encoder.branched:
+            return own
+        return np.concatenate([self._encoder.vectors(self.texts, "branch")[0], own], axis=1)
 
     @cached_property
     def fresh(self) -> NDArray[np.bool_]:

@@ -15,10 +15,11 @@ def tone(encoding: Encoding) -> Floats:
     Complaint and mood live in the layers below the last, which keeps the topic. Source: measured with heads trained on
     our sentences; complaint tweets, AUC over all and over those addressed to a company: all seven layers 0.818 and
     0.812, the upper three 0.853 and 0.834, the last alone 0.842 and 0.794. TF-IDF of words or characters beside them
-    made both worse.
+    made both worse. The branch alone 0.892 and 0.878, with the encoder's own layers behind it 0.895 and 0.879; golden
+    severity 80.0 and 81.6 %, category, mean average precision, 0.66 and 0.69, urgency 0.71 and 0.75.
     """
-    lengths = np.linalg.norm(encoding.tone, axis=2, keepdims=True)
-    unit: Floats = encoding.tone / np.maximum(lengths, 1e-12)
+    lengths = np.linalg.norm(encoding.upper, axis=2, keepdims=True)
+    unit: Floats = encoding.upper / np.maximum(lengths, 1e-12)
     return unit.reshape(len(unit), -1)
 
 

@@ -47,16 +47,16 @@ def test_a_branch_of_another_encoder_is_refused(tmp_path: Path) -> None:
         read_branch(file, WEIGHTS)
 
 
-def test_the_shipped_branch_changes_the_tone_and_nothing_else(tmp_path: Path) -> None:
+def test_the_shipped_branch_adds_layers_and_changes_nothing_else(tmp_path: Path) -> None:
     texts = ["where is my parcel", "you lot have lost my parcel twice and nobody cares", "lovely day"]
     branched = shared_encoder().encode(texts)
     alone = Encoder(prepare_encoder(replace(find_checkpoint(), branch=None), tmp_path)).encode(texts)
     assert branched.fresh.all()
     np.testing.assert_array_equal(branched.sentence, alone.sentence)
     np.testing.assert_array_equal(branched.layers, alone.layers)
-    np.testing.assert_array_equal(alone.tone, alone.layers[:, -3:])
-    assert branched.tone.shape == alone.tone.shape
-    assert 0.3 < cosine(branched.tone, alone.tone) < 0.99
+    np.testing.assert_array_equal(alone.upper, alone.layers[:, -3:])
+    np.testing.assert_array_equal(branched.upper[:, 3:], alone.upper)
+    assert 0.3 < cosine(branched.upper[:, :3], alone.upper) < 0.99
 
 
 def test_enough_sentences_were_held_back_to_calibrate_on() -> None:

@@ -7,7 +7,7 @@ import pytest
 from bot.conversation.errors import ConfigError
 from bot.conversation.triage import Category, Remedy, Sentiment, Severity
 from bot.nlu.encoder import Encoder
-from bot.nlu.heads import TriageHeads, train_heads
+from bot.nlu.heads import TriageHeads, fit_heads, tasks_of, train_heads
 from bot.nlu.intents import OUT_OF_SCOPE, IntentHead, train_intents
 from bot.nlu.triage_data import Example, read_examples
 
@@ -64,6 +64,28 @@ def test_heads_are_the_same_after_save_and_load_and_alone(tmp_path: Path, encode
     together = heads.judge(encoder.encode(COMPLAINTS))
     assert together == again.judge(encoder.encode(COMPLAINTS))
     assert together == [again.judge(encoder.encode([text]))[0] for text in COMPLAINTS]
+
+
+def test_where_the_encoder_was_tuned_with_most_sentences_complaint_and_mood_are_penalised_more(
+    encoder: Encoder,
+) -> None:
+    examples = [
+        Example(text=text, complaint=text in COMPLAINTS, severity=severity, sentiment=sentiment)
+        for text, severity, sentiment in (
+            *((text, Severity.BLAME, Sentiment.NEGATIVE) for text in COMPLAINTS),
+            *((text, Severity.NONE, Sentiment.POSITIVE) for text in CHATTER),
+        )
+    ]
+
+    def held_back(tuned_with: int) -> dict[str, np.ndarray]:
+        encoding = encoder.encode([example.text for example in examples])
+        encoding.fresh = np.arange(len(examples)) >= tuned_with
+        return {name: found.held_back for name, found in fit_heads(encoding, tasks_of(examples)).items()}
+
+    none, few, most = held_back(0), held_back(3), held_back(10)
+    for name in ("complaint", "sentiment", "severity"):
+        assert np.array_equal(none[name], few[name])
+        assert np.array_equal(none[name], most[name]) == (name == "severity")
 
 
 def test_a_head_with_nothing_to_tell_apart_is_left_out(encoder: Encoder) -> None:
