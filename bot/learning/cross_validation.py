@@ -38,7 +38,7 @@ def cross_validate(
         progress(f"encoding {len(phrases)} examples")
         encoding = _encode(encoder, [phrase.text for phrase in phrases])
         progress("cross-validating the intents")
-        found += _intents(phrases, fit_intents(encoding, [phrase.intent for phrase in phrases]))
+        found += _intents(phrases, fit_intents(encoding, [phrase.intent for phrase in phrases])[0])
     if sentences:
         progress(f"encoding {len(sentences)} triage sentences")
         encoding = _encode(encoder, [sentence.text for sentence in sentences])

@@ -29,7 +29,8 @@ class Task:
     """What a head is to learn.
 
     `targets` is `(n, labels) float32` of 0 and 1. `strength` is the inverse of the L2 penalty. `known`, of the shape of
-    `targets`, is 0 where nothing is known.
+    `targets`, is 0 where nothing is known. `added`, of the same shape, is added to the logits of texts that are held
+    back.
     """
 
     labels: tuple[str, ...]
@@ -37,10 +38,15 @@ class Task:
     exclusive: bool
     strength: float
     known: Floats | None = None
+    added: Floats | None = None
 
     def part(self, rows: NDArray[Any]) -> "Task":
         """Return the same for some of the texts."""
-        return replace(self, targets=self.targets[rows], known=None if self.known is None else self.known[rows])
+
+        def of(values: Floats | None) -> Floats | None:
+            return None if values is None else values[rows]
+
+        return replace(self, targets=self.targets[rows], known=of(self.known), added=of(self.added))
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,9 +102,13 @@ class Space:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A trained head, and the calibrated logits `(n, labels)` that it gave each text while that was held back."""
+    """A trained head, and the calibrated logits `(n, labels)` that it gave each text while that was held back.
+
+    `scale` `(labels,)` is what the calibration multiplied the logits by.
+    """
 
     linear: Linear
+    scale: Floats
     held_back: Floats
     calibration_error: float
 
@@ -124,16 +134,18 @@ def fit_all(heads: Mapping[str, tuple[Space, Task]], fresh: NDArray[np.bool_] | 
 
 def _fit(space: Space, task: Task, judged: NDArray[np.int64] | None) -> Fit:
     held_back = np.zeros(task.targets.shape, np.float32)
-    for part in _folds(task.targets):
+    for part in folds(task.targets):
         rest = np.setdiff1d(np.arange(len(task.targets)), part)
         weights, bias = _solve(space, task, rest)
         held_back[part] = space.inputs[part] @ weights.T + bias
+    if task.added is not None:
+        held_back += task.added
     judged = np.arange(len(held_back)) if judged is None else judged
     scale, shift = _calibrate(held_back, task, judged)
     weights, bias = _solve(space, task, np.arange(len(task.targets)))
     logits = held_back * scale + shift
     error = calibration_error(to_probabilities(logits[judged], task.exclusive), task.part(judged))
-    return Fit(space.linear(weights * scale[:, None], bias * scale + shift, task), logits, error)
+    return Fit(space.linear(weights * scale[:, None], bias * scale + shift, task), scale, logits, error)
 
 
 def one_hot(values: Sequence[str], labels: Sequence[str]) -> Floats:
@@ -163,8 +175,8 @@ def calibration_error(probabilities: Floats, task: Task, bins: int = 15) -> floa
     return float(sum(gaps) / max(len(said), 1))
 
 
-def _folds(targets: Floats) -> list[NDArray[np.int64]]:
-    """Return the rows of each fold, every label spread over them."""
+def folds(targets: Floats) -> list[NDArray[np.int64]]:
+    """Return the rows of each part that is held back once, every label spread over them."""
     pattern = np.unique(targets, axis=0, return_inverse=True)[1].ravel()
     order = np.lexsort((np.random.default_rng(_SEED).random(len(targets)), pattern))
     fold = np.empty(len(targets), np.int64)

@@ -1,6 +1,7 @@
 """Linear classifiers over an encoding, ready to use; `bot.nlu.fitting` makes them. Kept as npz and json, no pickle."""
 
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,14 +71,14 @@ def load_linears(folder: Path, name: str, form: int) -> tuple[dict[str, Linear],
     """
     try:
         described = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
+        with (folder / f"{name}.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             linears = {
                 key: Linear(
                     tuple(kind["labels"]), arrays[f"{key}.weights"], arrays[f"{key}.bias"], bool(kind["exclusive"])
                 )
                 for key, kind in described["linears"].items()
             }
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ConfigError(f"the {name} heads of the model can't be read ({error}); train again") from error
     about = described["about"]
     if about.get("format") != form:

@@ -103,6 +103,25 @@ def test_intents_are_ranked_and_probable(encoder: Encoder, intents: IntentHead) 
     assert [score for _, score in guess.ranking] == sorted((score for _, score in guess.ranking), reverse=True)
 
 
+def test_a_phrase_that_was_taught_is_found_again(encoder: Encoder, intents: IntentHead) -> None:
+    names, texts = zip(*((name, text) for name, texts in INTENTS.items() for text in texts), strict=True)
+    without = replace(intents, nearest=replace(intents.nearest, weight=0.0))
+    encoding = encoder.encode(texts)
+    guesses = intents.guess(encoding)
+    assert tuple(guess.name for guess in guesses) == names
+    assert all(
+        guess.confidence > dict(other.ranking)[guess.name]
+        for guess, other in zip(guesses, without.guess(encoding), strict=True)
+    )
+
+
+def test_the_same_words_may_be_taught_for_two_intents(encoder: Encoder) -> None:
+    texts = ["when do you open", "open late", "closing time", "refund please"]
+    head = train_intents(encoder.encode(texts * 2), ["faq/hours"] * 4 + ["faq/refund"] * 4)
+    (guess,) = head.guess(encoder.encode(["open late"]))
+    assert guess.confidence == pytest.approx(0.5, abs=0.05)
+
+
 def test_what_is_out_of_scope_scores_higher_than_what_is_not(encoder: Encoder, intents: IntentHead) -> None:
     known, unknown = intents.guess(encoder.encode(["what time do you open", "who is the president"]))
     assert 0 <= known.out_of_scope < unknown.out_of_scope <= 1
@@ -130,9 +149,13 @@ def test_one_intent_is_not_enough(encoder: Encoder) -> None:
         train_intents(encoder.encode(["a", "b"]), ["greet", "greet"])
 
 
-def test_a_damaged_model_is_refused(tmp_path: Path, intents: IntentHead) -> None:
+@pytest.mark.parametrize("file", ["intents.npz", "nearest.npz"])
+@pytest.mark.parametrize("content", [b"nothing", b"PK\x03\x04 cut off", None])
+def test_a_damaged_model_is_refused(tmp_path: Path, intents: IntentHead, file: str, content: bytes | None) -> None:
     intents.save(tmp_path)
-    (tmp_path / "intents.npz").write_bytes(b"nothing")
+    (tmp_path / file).unlink()
+    if content is not None:
+        (tmp_path / file).write_bytes(content)
     with pytest.raises(ConfigError, match="train again"):
         IntentHead.load(tmp_path)
 
