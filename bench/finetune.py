@@ -20,12 +20,13 @@ import numpy as np
 from sklearn.model_selection import StratifiedShuffleSplit
 
 from bench.bars import Figure, finish, parser
-from bench.labelled import Row, Trained, as_examples, kind_of, read
+from bench.labelled import EVEN, Row, Trained, as_examples, kind_of, read
 from bot.cli.fine_tuning import shown
 from bot.cli.process import Reporter
 from bot.learning import finetune
 from bot.nlu.checkpoint import Checkpoint, find_checkpoint
 from bot.nlu.encoder import Encoder, prepare_encoder
+from bot.nlu.heads import COMPLAINT_THRESHOLD
 from bot.nlu.triage_data import Example, read_examples
 
 SENTENCES = Path("nlu_data/triage")
@@ -79,7 +80,7 @@ class Bench:
         return cls(list(checkpoints.values())[-1], untuned, folder)
 
 
-def train(examples: Sequence[Example], intents: Sequence[tuple[str, str]], bench: Bench) -> Run:
+def train(examples: Sequence[Example], intents: Sequence[tuple[str, str]], bench: Bench, complaint_from: float) -> Run:
     """Tune, and train heads over each encoder."""
     from bot.learning.finetune.lessons import intent_lesson, triage_lesson
     from bot.learning.finetune.training import Recipe
@@ -91,7 +92,7 @@ def train(examples: Sequence[Example], intents: Sequence[tuple[str, str]], bench
         tuned = tune_encoder(bench.checkpoint, *lessons, bench.folder, Recipe(), progress)
     minutes = (time.perf_counter() - began) / 60
     encoders = {**bench.untuned, "tuned": Encoder(prepare_encoder(find_checkpoint(str(tuned)), bench.folder / "cache"))}
-    trained = {name: Trained(encoder, examples, intents) for name, encoder in encoders.items()}
+    trained = {name: Trained(encoder, examples, intents, complaint_from) for name, encoder in encoders.items()}
     return Run(trained, minutes, sum(len(lesson.texts) for lesson in lessons))
 
 
@@ -106,15 +107,17 @@ def train_on(rows: Sequence[Row], bench: Bench) -> Run:
     """Train on the rows of a file."""
     kind = kind_of(rows)
     if kind == "intent":
-        return train([], [(row.text, row.label) for row in rows], bench)
-    return train(as_examples(rows, kind), [], bench)
+        return train([], [(row.text, row.label) for row in rows], bench, EVEN)
+    return train(as_examples(rows, kind), [], bench, EVEN)
 
 
 def shipped(bench: Bench) -> Run:
     """Train on the shipped sentences, of all heads."""
     from bot.rasa_runtime import intent_examples
 
-    return train(read_examples(SENTENCES), intent_examples(Path("domain.yml"), Path("nlu_data")), bench)
+    return train(
+        read_examples(SENTENCES), intent_examples(Path("domain.yml"), Path("nlu_data")), bench, COMPLAINT_THRESHOLD
+    )
 
 
 def compare(found: Sequence[Measured], what: str, addressed: bool | None = None) -> list[Figure]:

@@ -18,6 +18,8 @@ from bot.nlu.triage_data import Example
 
 COMPLAINTS = {"complaint", "not_complaint"}
 SENTIMENTS = ("negative", "neutral", "positive")
+EVEN = 0.5
+"""From here on a complaint is likelier than none: what is trained and tested on one kind of messages starts here."""
 OOS = "oos"
 """How CLINC150 calls what no intent is for."""
 
@@ -71,8 +73,15 @@ def as_examples(rows: Sequence[Row], kind: str) -> list[Example]:
 class Trained:
     """Heads over an encoder."""
 
-    def __init__(self, encoder: Encoder, examples: Sequence[Example], intents: Sequence[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        examples: Sequence[Example],
+        intents: Sequence[tuple[str, str]],
+        complaint_from: float = COMPLAINT_THRESHOLD,
+    ) -> None:
         """Fit the heads."""
+        self.complaint_from = complaint_from
         self.encoder = encoder
         self.heads = train_heads(self._encode([one.text for one in examples]), examples) if examples else None
         names = [OUT_OF_SCOPE if name == OOS else name for _, name in intents]
@@ -93,13 +102,15 @@ class Trained:
         kind = kind_of(rows)
         if kind == "intent":
             return measure_intents(rows, self.guess(rows))
-        return measure_triage(rows, kind, self.judge(rows))
+        return measure_triage(rows, kind, self.judge(rows), self.complaint_from)
 
     def _encode(self, texts: Sequence[str]) -> Encoding:
         return self.encoder.encode([prepare(text) for text in texts])
 
 
-def measure_triage(rows: Sequence[Row], kind: str, judgements: Sequence[Judgement]) -> dict[str, float]:
+def measure_triage(
+    rows: Sequence[Row], kind: str, judgements: Sequence[Judgement], complaint_from: float = COMPLAINT_THRESHOLD
+) -> dict[str, float]:
     """Return the figures of complaint or sentiment; all run from 0 to 1, but for `n`."""
     true = np.array([row.label for row in rows])
     if kind == "sentiment":
@@ -108,7 +119,7 @@ def measure_triage(rows: Sequence[Row], kind: str, judgements: Sequence[Judgemen
     complaints = true == "complaint"
     task = Task(("complaint",), complaints.astype(np.float32)[:, None], False, 1.0)
     return {
-        **_shares(true, np.where(scores >= COMPLAINT_THRESHOLD, "complaint", "not_complaint")),
+        **_shares(true, np.where(scores >= complaint_from, "complaint", "not_complaint")),
         "auc": float(roc_auc_score(complaints, scores)),
         "ece": calibration_error(scores[:, None], task),
     }
