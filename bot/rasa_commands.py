@@ -1,6 +1,7 @@
 """Rasa's own command line (`frontdesk rasa …`), on the standard files, acting like the worker."""
 
 import importlib
+import logging
 import re
 import sys
 import warnings
@@ -8,10 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+from bot.logs import TALKATIVE
 from bot.rasa_runtime import OLD_STYLE, configure_logs, prepare
 
 DATA = "nlu_data"
 """Where commands look for training data if they are not told; Rasa itself would say `data`."""
+TESTS = "tests"
+"""Where `test` looks for test stories; Rasa would look everywhere, and find its own examples in `.venv`."""
 
 ACTIONS = Path(__file__).parent.parent / "actions"
 UNUSED = re.compile(r"The utterance '(\w+)' is not used")
@@ -25,7 +29,8 @@ def run(argv: Sequence[str]) -> int:
     prepare(serving=False)
     _show_only_what_matters()
     importlib.import_module("setuptools")  # sanic-cors wants the distutils that it brings
-    vars(importlib.import_module("rasa.shared.constants"))["DEFAULT_DATA_PATH"] = DATA
+    defaults = vars(importlib.import_module("rasa.shared.constants"))
+    defaults |= {"DEFAULT_DATA_PATH": DATA, "DEFAULT_E2E_TESTS_PATH": TESTS}
     command_line: Any = importlib.import_module("rasa.__main__")
     command_line.configure_structlog = configure_logs
     _act_like_the_worker()
@@ -70,6 +75,8 @@ def _leave_out_empty_reports() -> None:
 
 def _show_only_what_matters() -> None:
     """Drop warnings that nobody here can act on; libraries reset the filters, so it is done where they are shown."""
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
     show = warnings.showwarning
     spoken = {name for file in ACTIONS.rglob("*.py") for name in re.findall(r"utter_\w+", file.read_text())}
 

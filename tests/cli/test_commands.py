@@ -143,6 +143,13 @@ def test_rasas_own_commands_take_all_their_arguments():
     assert "--max-history" in done.stdout
 
 
+def test_rasas_tests_are_looked_for_in_the_folders_of_frontdesk():
+    done = frontdesk("rasa", "test", "--help", timeout_s=120)
+    told = re.sub(r"\s+", " ", done.stdout)
+    assert "containing your test stories. (default: tests)" in told
+    assert "containing your NLU data. (default: nlu_data)" in told
+
+
 def test_training_makes_a_model(models):
     with tarfile.open(Registry(models).live()) as archive:
         assert archive.getnames()
