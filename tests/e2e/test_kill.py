@@ -1,7 +1,8 @@
 """Nothing is lost and nothing is said twice, whatever is killed: the promise of the conversation log, on a real run.
 
 2,000 messages of 200 customers flow through REST and Telegram while worker, sender, web process and Redis are killed
-(SIGKILL) at random moments; the supervisor starts them again. Set FRONTDESK_KILL_SEED to repeat a run.
+(SIGKILL) at random moments, each while some messages have no answer yet; the supervisor starts them again. Set
+FRONTDESK_KILL_SEED to repeat a run.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import random
 import re
 import signal
 from collections import Counter
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -55,9 +57,10 @@ def chance() -> random.Random:
     return random.Random(seed)
 
 
-async def rest_customer(client: httpx.AsyncClient, customer: str) -> None:
+async def rest_customer(client: httpx.AsyncClient, customer: str, rounds: Sequence[asyncio.Event]) -> None:
     """Say everything in order; whatever goes wrong, say it again under the same id."""
     for number in range(MESSAGES):
+        await rounds[number].wait()
         body = {"customer": customer, "text": QUESTIONS[number], "message_id": f"{customer}-{number}"}
         while True:
             try:
@@ -70,14 +73,23 @@ async def rest_customer(client: httpx.AsyncClient, customer: str) -> None:
             await asyncio.sleep(0.2)
 
 
-async def kill_at_random(running: Installation, chance: random.Random, done: asyncio.Event) -> Counter[str]:
-    """Kill one process after the other, each once at least, until everything is handled."""
+async def kill_at_random(
+    running: Installation, telegram: TelegramServer, chance: random.Random, rounds: Sequence[asyncio.Event]
+) -> Counter[str]:
+    """Kill one process after the other, each once at least; each time a new round of messages has just begun."""
     victims = [*VICTIMS, *chance.choices(VICTIMS, k=KILLS - len(VICTIMS))]
     chance.shuffle(victims)
     killed: Counter[str] = Counter()
-    for victim in victims:
-        await asyncio.sleep(chance.uniform(0.3, 2.0))
+    said = 0
+    for kill, victim in enumerate(victims):
+        for number in (number for number in range(MESSAGES) if number * KILLS // MESSAGES == kill):
+            rounds[number].set()
+            for customer in range(CUSTOMERS):
+                telegram.say(1000 + customer, QUESTIONS[number])
+                said += 1
+        await asyncio.sleep(chance.uniform(0.0, 0.7))
         pid = await asyncio.to_thread(running.pid_of, victim)
+        assert len(telegram.sent()) < said, "nothing was going on any more"
         os.kill(pid, signal.SIGKILL)
         killed[victim] += 1
         heard = len(running.err)
@@ -86,7 +98,6 @@ async def kill_at_random(running: Installation, chance: random.Random, done: asy
             return any(f"{victim} is ready again" in line for line in running.err[heard:])
 
         await eventually(back, f"{victim} back", timeout_s=60)
-    done.set()
     return killed
 
 
@@ -101,16 +112,17 @@ async def test_nothing_is_lost_or_said_twice(tmp_path: Path, models: Path, chanc
         }
         with Installation(tmp_path / "data", **settings) as running:
             token = running.token("agent")
-            done = asyncio.Event()
+            rounds = [asyncio.Event() for _ in range(MESSAGES)]
             limits = httpx.Limits(max_connections=20)
             headers = {"Authorization": f"Bearer {token}"}
-            async with httpx.AsyncClient(base_url=running.url, headers=headers, limits=limits, timeout=20) as client:
-                killer = asyncio.create_task(kill_at_random(running, chance, done))
-                for number in range(MESSAGES):
-                    for customer in range(CUSTOMERS):
-                        telegram.say(1000 + customer, QUESTIONS[number])
-                await asyncio.gather(*(rest_customer(client, f"rest{number}") for number in range(CUSTOMERS)))
-                killed = await killer
+            async with (
+                httpx.AsyncClient(base_url=running.url, headers=headers, limits=limits, timeout=20) as client,
+                asyncio.TaskGroup() as group,
+            ):
+                killer = group.create_task(kill_at_random(running, telegram, chance, rounds))
+                for number in range(CUSTOMERS):
+                    group.create_task(rest_customer(client, f"rest{number}", rounds))
+            killed = killer.result()
             assert set(killed) == set(VICTIMS)
             await settle(running)
             await check(running, telegram)
