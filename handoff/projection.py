@@ -144,7 +144,9 @@ class Projection:
         self._said(row, received_row(row, event))
         if not event.text and event.attachments:
             row.last_text = ", ".join(f"[{one.kind}]" for one in event.attachments)
-        row.customer_text = row.last_text
+        in_words = bool(event.text) and not event.text.startswith("/")
+        if in_words or not row.customer_text:
+            row.customer_text = row.last_text
         row.customer_name = event.customer_name or row.customer_name
         row.unanswered_since = row.unanswered_since or event.at
         if episode:

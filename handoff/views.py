@@ -56,7 +56,9 @@ class TicketView(View):
     outcome: Outcome | None
     comment: str
     last_text: str = Field(description="the beginning of the conversation's last message")
-    customer_text: str = Field(description="the beginning of the last thing that the customer said")
+    customer_text: str = Field(
+        description="the beginning of the last thing that the customer said in words, if there is any"
+    )
     last_message_at: datetime
     unanswered_since: datetime | None = Field(description="since when the customer has had no answer")
 

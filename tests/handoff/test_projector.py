@@ -238,6 +238,15 @@ async def test_what_is_no_event_is_kept_and_stops_nothing(log, database, raw) ->
         assert (await session.get_one(ConversationRow, "web:kim")).last_text == "hello"
 
 
+async def test_the_queue_quotes_the_last_thing_that_was_said_in_words(log, database) -> None:
+    for said, quoted in (("/restart", "/restart"), ("it broke", "it broke"), ("/start", "it broke"), ("hey", "hey")):
+        await customer_says(log, "web:kim", said)
+        await project(log, database)
+        async with database.session() as session:
+            row = await session.get_one(ConversationRow, "web:kim")
+            assert (row.customer_text, row.last_text) == (quoted, said)
+
+
 async def test_an_emptied_redis_gets_its_conversations_back_and_it_is_said(log, database, caplog) -> None:
     ticket = await hand_over(log, "telegram:4711")
     await customer_says(log, "web:kim", "hello")
