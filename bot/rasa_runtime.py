@@ -11,7 +11,6 @@ import os
 import platform
 import re
 import shutil
-import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, MutableMapping, Sequence
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot import rasa_imports
 from bot.conversation.errors import ConfigError
+from bot.nlu.slim_imports import bring_distutils
 
 if TYPE_CHECKING:
     from rasa.core.processor import MessageProcessor
@@ -81,10 +81,8 @@ def prepare(serving: bool = True) -> None:
 
         if not hasattr(numpy, "VisibleDeprecationWarning"):
             numpy.VisibleDeprecationWarning = numpy.exceptions.VisibleDeprecationWarning  # type: ignore[attr-defined]
-        if sys.version_info >= (3, 12):
-            # packaging 20.9, which Rasa pins, needs the distutils of a setuptools that was imported before it.
-            with tolerating_old_style():
-                importlib.import_module("setuptools")
+        with tolerating_old_style():
+            bring_distutils()
         rasa_imports.install()
         configure_logs()
     if "serving" not in _prepared:

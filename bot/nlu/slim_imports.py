@@ -1,5 +1,6 @@
 """Import spaCy and Presidio without what they drag in, and without warnings about old code in what Rasa pins."""
 
+import importlib
 import sys
 import warnings
 from collections.abc import Iterator
@@ -18,7 +19,14 @@ def slim_imports() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
+            bring_distutils()
             yield
     finally:
         if hidden:
             del sys.modules[_UNNEEDED]
+
+
+def bring_distutils() -> None:
+    """Let packaging 20.9, which Rasa pins, import distutils: since Python 3.12 a setuptools that came first has it."""
+    if sys.version_info >= (3, 12):
+        importlib.import_module("setuptools")
