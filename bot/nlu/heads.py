@@ -101,7 +101,7 @@ class TriageHeads:
         categories = [Category(label) for label in _named(of("category"), at_least_one=True)] if complains else []
         return Judgement(
             complaint=complaint,
-            severity=max(severity, key=severity.__getitem__) if complains and severity else Severity.NONE,
+            severity=_severity(severity) if complains else Severity.NONE,
             severity_scores=severity,
             categories=tuple(categories),
             remedies=tuple(Remedy(label) for label in _named(of("remedy"))),
@@ -162,6 +162,14 @@ def tasks_of(examples: Sequence[Example]) -> dict[str, Task]:
     each("remedy", [example.remedy for example in examples], list(Remedy), everywhere)
     each("urgency", [example.urgency for example in examples], list(Urgency), everywhere)
     return tasks
+
+
+def _severity(scores: Mapping[Severity, float]) -> Severity:
+    """Return the severity of a complaint: `none` if that is likelier than any reproach at all."""
+    reproaches = {label: score for label, score in scores.items() if label is not Severity.NONE}
+    if not reproaches or scores.get(Severity.NONE, 0.0) >= sum(reproaches.values()):
+        return Severity.NONE
+    return max(reproaches, key=reproaches.__getitem__)
 
 
 def _named(scores: Mapping[str, float], at_least_one: bool = False) -> list[str]:
