@@ -1,8 +1,8 @@
 """Texts to vectors: one pass of a small transformer gives a sentence vector and a vector of every layer.
 
 Where there is a branch, a pass through it gives the vectors that the triage reads; who asks for one pays for that one.
-One text is run at a time, without padding: what else is in a batch can't change a result, and a text that was seen
-lately is answered from memory. A batch is spread over threads, each with one text.
+Texts of the same number of tokens are run in one pass, without padding: what else is in a batch can't change a single
+bit of a result, and a text that was seen lately is answered from memory. The passes are spread over threads.
 """
 
 import json
@@ -10,7 +10,7 @@ import logging
 import shutil
 import tempfile
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -25,6 +25,7 @@ from bot.conversation.errors import ConfigError
 from bot.nlu.branch import read_tuned_with, text_number
 from bot.nlu.checkpoint import Checkpoint, find_checkpoint
 from bot.nlu.export import BRANCH, FORMAT, LAYERS, WORDS, can_export, export, refusal
+from bot.nlu.passes import PASS_TOKENS, Pass, Tokens, divide
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +36,9 @@ MIN_COSINE = 0.99
 """Least mean cosine between the layers' vectors in int8 and in fp32; below it the weights stay in fp32."""
 
 Floats = NDArray[np.float32]
-Run = Callable[[NDArray[np.int64], str], list[Floats]]
-"""Gives `layers`, with the sentence before them, or `branch`, for the tokens of a text."""
+Run = Callable[[Tokens, str], list[Floats]]
+"""Gives `layers`, with the sentence before them, or `branch`, for texts of n tokens, `(n, texts) int64`; each
+`(texts, …)`."""
 
 _OWN_MODEL = "model.onnx"
 """Of somebody else's making."""
@@ -107,14 +109,16 @@ class Encoder:
 
         Args:
             folder: with ONNX files, `tokenizer.json` and `meta.json`.
-            threads: for one text; more than one makes the workers of one machine fight for cores.
-            batch_threads: how many texts of a batch run at once.
+            threads: for one pass; more than one makes the workers of one machine fight for cores.
+            batch_threads: how many passes of a batch run at once.
             remember: how many results are kept; a text has two where there is a branch.
         """
         self.folder = folder
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         self.digest: str = meta["digest"]
         self.cosine: float | None = meta["cosine"]
+        # Only products in int8 are exact, and so the same however many rows they have.
+        self._pass_tokens = PASS_TOKENS if self.cosine is not None else 0
         self.tuned_with = frozenset(meta["tuned_with"])
         self.branched: bool = meta["branched"]
         self._tokenize = load_tokenizer(folder / "tokenizer.json", meta["max_tokens"])
@@ -123,7 +127,10 @@ class Encoder:
         self._remember = remember
         self._seen: OrderedDict[tuple[str, str], list[Floats]] = OrderedDict()
         self._lock = Lock()
-        self.depth, self.width = self._one("ok", "layers")[1].shape
+        parts = ("layers", "branch") if self.branched else ("layers",)
+        tokens = self._tokenize("ok")[:, None]
+        self._shapes = {part: [values.shape[1:] for values in self._run(tokens, part)] for part in parts}
+        self.depth, self.width = self._shapes["layers"][1]
 
     def encode(self, texts: Sequence[str]) -> Encoding:
         """Return the vectors of texts, in their order."""
@@ -131,17 +138,22 @@ class Encoder:
 
     def vectors(self, texts: Sequence[str], part: str) -> list[Floats]:
         """Return what one part of the encoder, `layers` or `branch`, gives for texts; each `(n, …)`."""
-        if len(texts) > 1 and self._batch_threads > 1:
-            with ThreadPoolExecutor(self._batch_threads) as pool:
-                rows = list(pool.map(lambda text: self._one(text, part), texts))
-        else:
-            rows = [self._one(text, part) for text in texts]
-        shapes = [value.shape for value in (rows[0] if rows else self._one("ok", part))]
-        found = [np.empty((len(rows), *shape), np.float32) for shape in shapes]
-        for place, row in enumerate(rows):
+        places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+        found = [np.empty((len(places), *shape), np.float32) for shape in self._shapes[part]]
+        known = self._recall(places, part)
+        for text, row in known.items():
             for vectors, value in zip(found, row, strict=True):
-                vectors[place] = value
-        return found
+                vectors[places[text]] = value
+        tokens = {text: self._tokenize(text) for text in places if text not in known}
+        passes = divide(tokens, self._pass_tokens, self._batch_threads)
+        for one, results in zip(passes, self._run_all(passes, part), strict=True):
+            rows = [places[text] for text in one]
+            for vectors, values in zip(found, results, strict=True):
+                vectors[rows] = values
+            self._keep({text: [vectors[places[text]].copy() for vectors in found] for text in one}, part)
+        if len(places) == len(texts):
+            return found
+        return [vectors[[places[text] for text in texts]] for vectors in found]
 
     def forget(self) -> None:
         """Drop the results that are kept."""
@@ -152,18 +164,30 @@ class Encoder:
         """Return what a model that was trained on these vectors must find again."""
         return self.digest
 
-    def _one(self, text: str, part: str) -> list[Floats]:
-        wanted = text, part
+    def _run_all(self, passes: Sequence[Pass], part: str) -> Iterator[list[Floats]]:
+        def run(one: Pass) -> list[Floats]:
+            return self._run(np.stack(list(one.values()), axis=1), part)
+
+        if len(passes) > 1 and self._batch_threads > 1:
+            with ThreadPoolExecutor(self._batch_threads) as pool:
+                yield from pool.map(run, passes)
+        else:
+            yield from map(run, passes)
+
+    def _recall(self, texts: Iterable[str], part: str) -> dict[str, list[Floats]]:
+        found = {}
         with self._lock:
-            if wanted in self._seen:
-                self._seen.move_to_end(wanted)
-                return self._seen[wanted]
-        result = self._run(self._tokenize(text), part)
+            for text in texts:
+                if (text, part) in self._seen:
+                    self._seen.move_to_end((text, part))
+                    found[text] = self._seen[text, part]
+        return found
+
+    def _keep(self, rows: Mapping[str, list[Floats]], part: str) -> None:
         with self._lock:
-            self._seen[wanted] = result
+            self._seen.update(((text, part), row) for text, row in rows.items())
             while len(self._seen) > self._remember:
                 self._seen.popitem(last=False)
-        return result
 
 
 @lru_cache(maxsize=4)
@@ -244,7 +268,7 @@ def write_tokenizer(checkpoint: Checkpoint, file: Path) -> None:
         raise ConfigError(f"encoder: the tokenizer in {checkpoint.folder} can't be used: {error}") from error
 
 
-def load_tokenizer(file: Path, max_tokens: int) -> Callable[[str], NDArray[np.int64]]:
+def load_tokenizer(file: Path, max_tokens: int) -> Callable[[str], Tokens]:
     """Return what turns a text into the numbers of its tokens, `(n,) int64`.
 
     Raises:
@@ -259,7 +283,7 @@ def load_tokenizer(file: Path, max_tokens: int) -> Callable[[str], NDArray[np.in
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_tokens)
 
-    def tokenize(text: str) -> NDArray[np.int64]:
+    def tokenize(text: str) -> Tokens:
         return np.array(tokenizer.encode(text).ids, np.int64)
 
     return tokenize
@@ -299,7 +323,7 @@ def _compare(folder: Path, exact: Path, tokenizer: Path, meta: dict[str, Any]) -
     runs = [_load_model(each, meta, threads=1) for each in (folder, exact)]
 
     def vectors(run: Run, text: str) -> Floats:
-        return np.concatenate([run(tokenize(text), part)[-1] for part in parts])
+        return np.concatenate([run(tokenize(text)[:, None], part)[-1][0] for part in parts])
 
     first, second = (np.stack([vectors(run, text) for text in _CHECKED_WITH]) for run in runs)
     return cosine(first, second)
@@ -313,7 +337,7 @@ def _load_model(folder: Path, meta: dict[str, Any], threads: int) -> Run:
     if meta["branched"]:
         parts["branch"] = _session(folder / BRANCH, threads)
 
-    def run(tokens: NDArray[np.int64], part: str) -> list[Floats]:
+    def run(tokens: Tokens, part: str) -> list[Floats]:
         (embedded,) = words.run(None, {"input_ids": tokens})
         found: list[Floats] = parts[part].run(None, {"embedded": embedded})
         return found
@@ -349,17 +373,18 @@ def _own_model(session: Any, first_token: bool) -> Run:
     if output is None:
         raise ConfigError("encoder: the ONNX file gives neither token vectors nor a sentence vector")
 
-    def run(tokens: NDArray[np.int64], _: str) -> list[Floats]:
+    def run(tokens: Tokens, _: str) -> list[Floats]:
+        texts = tokens.T
         given = {
-            "input_ids": tokens,
-            "attention_mask": np.ones_like(tokens),
-            "token_type_ids": np.zeros_like(tokens),
+            "input_ids": texts,
+            "attention_mask": np.ones_like(texts),
+            "token_type_ids": np.zeros_like(texts),
         }
-        (found,) = session.run([output], {name: value[None] for name, value in given.items() if name in names})
-        vectors = np.asarray(found[0], np.float32)
-        if vectors.ndim == 1:
-            return [vectors, vectors[None]]
-        mean = vectors.mean(axis=0)
-        return [vectors[0] if first_token else mean, mean[None]]
+        (found,) = session.run([output], {name: value for name, value in given.items() if name in names})
+        vectors = np.asarray(found, np.float32)
+        if vectors.ndim == 2:
+            return [vectors, vectors[:, None]]
+        mean = vectors.mean(axis=1)
+        return [vectors[:, 0] if first_token else mean, mean[:, None]]
 
     return run

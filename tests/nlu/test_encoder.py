@@ -1,4 +1,6 @@
 import json
+import shutil
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -6,8 +8,10 @@ import pytest
 
 from bot.conversation.errors import ConfigError
 from bot.nlu.checkpoint import Checkpoint, find_checkpoint
-from bot.nlu.encoder import MIN_COSINE, Encoder, prepare_encoder
+from bot.nlu.encoder import MIN_COSINE, Encoder, Floats, cosine, prepare_encoder
+from bot.nlu.passes import PASS_TOKENS, Tokens
 
+WORDS = ["my", "the", "kettle", "parcel", "is", "not", "here", "broken", "late", "again", "money", "please", "wrong"]
 TEXTS = ["where is my order", "", "Charged TWICE and nobody answers. " * 30, "👍", "where is my order", "مرحبا"]
 
 
@@ -18,6 +22,62 @@ def test_a_text_alone_gives_what_it_gives_in_a_batch(encoder: Encoder) -> None:
         alone = encoder.encode([text])
         np.testing.assert_array_equal(alone.layers[0], together.layers[place])
         np.testing.assert_array_equal(alone.sentence[0], together.sentence[place])
+
+
+@pytest.mark.parametrize("words", [1, 2, 4, 5, 9, 16, 31, 70, 126])
+def test_texts_that_share_a_pass_do_not_change_a_bit_of_each_other(encoder: Encoder, words: int) -> None:
+    random = np.random.default_rng(words)
+    texts = [" ".join(random.choice(WORDS, words)) for _ in range(max(3, 120 // words))]
+    tried = recorded(encoder)
+    for part in ("layers", "branch"):
+        together = tried.vectors(texts, part)
+        tried.forget()
+        for place, text in enumerate(texts):
+            for alone, row in zip(tried.vectors([text], part), together, strict=True):
+                np.testing.assert_array_equal(alone[0], row[place])
+    assert max(texts for _, texts in tried.passes) > 1
+
+
+def test_texts_share_passes_by_their_length_and_each_is_run_once(encoder: Encoder) -> None:
+    tried = recorded(encoder)
+    tried.vectors(["my parcel", "hello", "hello", "no", "the kettle is broken", "my kettle"], "layers")
+    assert tried.passes == [(4, 2), (6, 1), (3, 2)]
+    tried.vectors(["hello", "my kettle"], "layers")
+    assert len(tried.passes) == 3
+    tried.vectors(["hello"], "branch")
+    assert len(tried.passes) == 4
+
+
+def test_a_pass_has_few_tokens_and_every_thread_its_share(encoder: Encoder) -> None:
+    many = [" ".join(words) for words in permutations(WORDS[:6], 5)]
+    tried = recorded(encoder)
+    tried.vectors(many, "layers")
+    assert sum(texts for _, texts in tried.passes) == len(many)
+    assert max(tokens * texts for tokens, texts in tried.passes) <= PASS_TOKENS
+    tried = recorded(encoder, threads=2)
+    tried.vectors(many[:6], "layers")
+    assert tried.passes == [(7, 3), (7, 3)]
+
+
+def test_only_the_last_results_are_kept(encoder: Encoder) -> None:
+    tried = recorded(encoder, remember=2)
+    for texts in (["my parcel"], ["hello"], ["my parcel"], ["no"]):
+        tried.vectors(texts, "layers")
+    assert len(tried.passes) == 3
+    tried.vectors(["my parcel", "no"], "layers")
+    assert len(tried.passes) == 3
+    tried.vectors(["hello"], "layers")
+    assert len(tried.passes) == 4
+
+
+def test_products_in_fp32_have_the_rows_of_one_text(encoder: Encoder, tmp_path: Path) -> None:
+    folder = tmp_path / "exact"
+    shutil.copytree(encoder.folder, folder)
+    meta = json.loads((folder / "meta.json").read_text())
+    (folder / "meta.json").write_text(json.dumps(meta | {"cosine": None}))
+    tried = RecordedEncoder(folder)
+    tried.vectors(["my parcel", "my kettle"], "layers")
+    assert tried.passes == [(4, 1), (4, 1)]
 
 
 def test_an_encoding_has_a_row_for_each_text_and_unit_sentences(encoder: Encoder) -> None:
@@ -59,11 +119,19 @@ def test_weights_that_are_missing_are_named(tmp_path: Path) -> None:
     assert not list((tmp_path / "cache").glob("encoder-*"))
 
 
-def test_a_small_bert_of_ones_own_is_exported(tmp_path: Path) -> None:
+@pytest.mark.parametrize("first_token", [False, True])
+def test_a_small_bert_of_ones_own_is_exported(tmp_path: Path, first_token: bool) -> None:
     model = checkpoint(tmp_path, small_bert(), weights=bert_weights())
+    (model / "1_Pooling").mkdir()
+    (model / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_cls_token": first_token}))
     (model / "tokenizer.json").write_bytes((packaged() / "tokenizer.json").read_bytes())
     encoder = Encoder(prepare_encoder(find_checkpoint(str(model)), tmp_path / "cache"))
-    assert encoder.encode(["hello", "world"]).layers.shape == (2, 3, 8)
+    found = encoder.encode(["hello", "world", "order", "parcel"])
+    assert found.layers.shape == (4, 3, 8)
+    of_mean = cosine(found.sentence, found.layers[:, -1])
+    assert of_mean < 0.99 if first_token else of_mean > 0.9999
+    encoder.forget()
+    np.testing.assert_array_equal(encoder.encode(["order"]).sentence[0], found.sentence[2])
 
 
 def test_a_model_with_its_own_onnx_file_works_whatever_it_is(tmp_path: Path) -> None:
@@ -82,7 +150,7 @@ def test_a_model_with_its_own_onnx_file_works_whatever_it_is(tmp_path: Path) -> 
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     (model / "model.onnx").write_bytes(made.SerializeToString())
     encoder = Encoder(prepare_encoder(find_checkpoint(str(model)), tmp_path / "cache"))
-    assert encoder.encode(["hello"]).layers.shape == (1, 1, 4)
+    assert encoder.encode(["hello", "my parcel", "goodbye"]).layers.shape == (3, 1, 4)
 
 
 def test_a_model_that_needs_more_than_pooling_is_refused(tmp_path: Path) -> None:
@@ -102,6 +170,26 @@ def test_the_packaged_weights_are_checked(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("bot.nlu.checkpoint.DEFAULT_SHA256", "0" * 64)
     with pytest.raises(ConfigError, match="not the expected ones"):
         find_checkpoint()
+
+
+class RecordedEncoder(Encoder):
+    """An encoder that keeps the `(tokens, texts)` of its passes."""
+
+    def __init__(self, folder: Path, batch_threads: int = 1, remember: int = 512) -> None:
+        self.passes: list[tuple[int, ...]] = []
+        super().__init__(folder, batch_threads=batch_threads, remember=remember)
+        run = self._run
+
+        def record(tokens: Tokens, part: str) -> list[Floats]:
+            self.passes.append(tokens.shape)
+            return run(tokens, part)
+
+        self._run = record
+        self.forget()
+
+
+def recorded(encoder: Encoder, threads: int = 1, remember: int = 512) -> RecordedEncoder:
+    return RecordedEncoder(encoder.folder, threads, remember)
 
 
 def packaged() -> Path:
