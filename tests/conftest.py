@@ -1,6 +1,11 @@
-"""What every test may use: a real Redis and a real PostgreSQL, started once a run, empty for each test."""
+"""What every test may use: a real Redis and a real PostgreSQL, empty for each test.
+
+Whole folders are tested by several processes at once (pytest-xdist), each file by one of them, and each with a Redis, a
+PostgreSQL and an installation of its own.
+"""
 
 import asyncio
+import fcntl
 import itertools
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -19,7 +24,34 @@ from bot.embedded.server import socket_folder
 from bot.learning.registry import How, Registry
 from tests.running import ROOT, Installation, frontdesk
 
+LONG = (
+    "e2e/test_learning.py",
+    "e2e/test_kill.py",
+    "cli/test_up.py",
+    "triage/test_job.py",
+    "assistant/test_commands.py",
+    "console/test_conversation.py",
+    "learning/test_data_check.py",
+)
+"""The files that take longest, in this order: they are begun first, so that no process is left alone with one."""
+MOST_AT_ONCE = 4
+
 _numbers = itertools.count(1)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return how many processes test, none besides this one if files are named: it takes seconds to start them."""
+    if all(Path(named.partition("::")[0]).is_file() for named in config.args):
+        return 0
+    return min(max(os.cpu_count() or 1, 2), MOST_AT_ONCE)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the longest files first where several processes test."""
+    if hasattr(config, "workerinput"):
+        place = {ROOT / "tests" / name: place for place, name in enumerate(LONG)}
+        items.sort(key=lambda item: place.get(item.path, len(LONG)))
 
 
 @pytest.fixture(scope="session")
@@ -95,15 +127,23 @@ def database_url(postgres_server: PostgresServer, template_database: str) -> Ite
 
 
 @pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one trained model of the shipped assistant; trained anew only when its inputs changed."""
+def trained_model() -> Path:
+    """The shipped assistant's model; trained anew only when its inputs changed."""
     cache = ROOT / "build" / "test-models"
-    done = frontdesk("train", timeout_s=600, FRONTDESK_ASSISTANT__MODELS=str(cache))
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of the processes that test, one trains it
+        done = frontdesk("train", timeout_s=600, FRONTDESK_ASSISTANT__MODELS=str(cache))
     assert done.returncode == 0, done.stderr
-    model = (ROOT / done.stdout.strip()).resolve()
+    return (ROOT / done.stdout.strip()).resolve()
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory, trained_model: Path) -> Path:
+    """A folder where the shipped assistant's model is live."""
     folder = tmp_path_factory.mktemp("models")
-    served = folder / model.name
-    served.symlink_to(model)
+    served = folder / trained_model.name
+    served.symlink_to(trained_model)
     Registry(folder).make_live(served, How.TRAINED, utc_now())
     return folder
 
@@ -116,7 +156,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iter
         yield running
 
 
-async def eventually(condition, what: str = "the condition", timeout_s: float = 10.0):
+async def eventually(condition, what: str = "the condition", timeout_s: float = 30.0):
     """Wait until `condition` (a plain or async function) gives something true, and return that."""
     deadline = asyncio.get_running_loop().time() + timeout_s
     while True:

@@ -18,7 +18,7 @@ from unittest import mock
 from bot.cli.app import run
 
 ROOT = Path(__file__).parent.parent
-START_S = 120.0
+START_S = 180.0
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -30,7 +30,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def frontdesk(
-    *arguments: str, timeout_s: float = 60.0, cwd: Path = ROOT, stdin: str | None = None, **variables: str
+    *arguments: str, timeout_s: float = 180.0, cwd: Path = ROOT, stdin: str | None = None, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     return subprocess.run(
@@ -132,7 +132,7 @@ class Installation:
                 self.admin_password = found.group(1)
         return self
 
-    def wait_for(self, condition, timeout_s: float = 30.0):
+    def wait_for(self, condition, timeout_s: float = 60.0):
         """Wait until `condition` gives something true, and return that; fails at once if the installation ends."""
         deadline = time.monotonic() + timeout_s
         while not (value := condition()):
@@ -142,7 +142,7 @@ class Installation:
             time.sleep(0.02)
         return value
 
-    def stop(self, signum: signal.Signals = signal.SIGINT, timeout_s: float = 40.0) -> int:
+    def stop(self, signum: signal.Signals = signal.SIGINT, timeout_s: float = 60.0) -> int:
         """Stop it as Ctrl-C does, and return its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signum)

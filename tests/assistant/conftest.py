@@ -1,11 +1,11 @@
-"""The shipped assistant, trained once, and conversations with it."""
+"""The shipped assistant, and conversations with it."""
 
 from pathlib import Path
 
 import pytest
 
 from bot.rasa_processor import Processor
-from bot.rasa_runtime import load_processor, prepare, train
+from bot.rasa_runtime import load_processor, prepare
 from tests.assistant.chat import Chat
 from tests.conftest import ROOT
 
@@ -13,12 +13,6 @@ prepare()
 
 from rasa.core.tracker_store import InMemoryTrackerStore  # noqa: E402
 from rasa.shared.core.domain import Domain  # noqa: E402
-
-
-@pytest.fixture(scope="session")
-def trained_model() -> Path:
-    """The shipped assistant's model; trained again only when its data, configuration or code changed."""
-    return train(ROOT / "build" / "test-models", ROOT / "config.yml", ROOT / "domain.yml", ROOT / "nlu_data")
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ MAIN = "import sys; from bot.rasa_runtime import main; sys.exit(main(sys.argv[1:
 
 def rasa(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", MAIN, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=180)
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
 
 
 def test_validation_finds_nothing_in_the_shipped_files() -> None:

@@ -14,17 +14,17 @@ def curl_of(page: str, method: str, path: str) -> list[str]:
 
 
 def test_an_example_can_be_copied_and_works(installation):
-    page = httpx.get(f"{installation.url}/docs", timeout=10).text
+    page = httpx.get(f"{installation.url}/docs", timeout=30).text
     _, _, method, url, _, token, _, kind, _, body = curl_of(page, "POST", "/api/v1/messages")
     assert url == f"{installation.url}/api/v1/messages"
     headers = dict(line.split(": ", 1) for line in (token.replace("fd_…", installation.token()), kind))
-    answer = httpx.request(method, url, headers=headers, content=body.encode(), timeout=10)
+    answer = httpx.request(method, url, headers=headers, content=body.encode(), timeout=30)
     assert answer.status_code == 202, answer.text
 
 
 def test_every_operation_has_an_example(installation):
-    page = httpx.get(f"{installation.url}/docs", timeout=10).text
-    operations = httpx.get(f"{installation.url}/openapi.json", timeout=10).json()["paths"]
+    page = httpx.get(f"{installation.url}/docs", timeout=30).text
+    operations = httpx.get(f"{installation.url}/openapi.json", timeout=30).json()["paths"]
     for path, methods in operations.items():
         for method in methods:
             assert f"curl -X {method.upper()} {installation.url}{path}" in page

@@ -48,7 +48,7 @@ def child(tmp_path):
     return make
 
 
-def step_until(supervisor, condition, timeout_s=10.0):
+def step_until(supervisor, condition, timeout_s=30.0):
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline

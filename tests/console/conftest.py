@@ -83,7 +83,7 @@ class Site:
     async def tab(self, **options: object) -> Page:
         """Open a tab of a browser of its own, not signed in."""
         context = await self.browser.new_context(base_url=self.url, **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         self.contexts.append(context)
         return await context.new_page()
 
@@ -134,7 +134,7 @@ def served(redis_server: RedisServer, postgres_server: PostgresServer, template_
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def _site(served: tuple, browser: Browser) -> AsyncIterator[Site]:
     url, redis_url, database_url = served
-    expect.set_options(timeout=10_000)
+    expect.set_options(timeout=30_000)
     redis = Redis.from_url(redis_url, decode_responses=True)
     database = Database(database_url)
     yield Site(url, browser, Log(redis, PARTITIONS), database, Passwords())

@@ -97,7 +97,7 @@ async def kill_at_random(
         def back(victim: str = victim, heard: int = heard) -> bool:
             return any(f"{victim} is ready again" in line for line in running.err[heard:])
 
-        await eventually(back, f"{victim} back", timeout_s=60)
+        await eventually(back, f"{victim} back", timeout_s=120)
     return killed
 
 
@@ -116,7 +116,7 @@ async def test_nothing_is_lost_or_said_twice(tmp_path: Path, models: Path, chanc
             limits = httpx.Limits(max_connections=20)
             headers = {"Authorization": f"Bearer {token}"}
             async with (
-                httpx.AsyncClient(base_url=running.url, headers=headers, limits=limits, timeout=20) as client,
+                httpx.AsyncClient(base_url=running.url, headers=headers, limits=limits, timeout=60) as client,
                 asyncio.TaskGroup() as group,
             ):
                 killer = group.create_task(kill_at_random(running, telegram, chance, rounds))

@@ -45,7 +45,7 @@ def test_a_complaint_on_telegram_is_served_there(tmp_path: Path, models: Path, t
         hears("I'm passing")
 
         headers = {"Authorization": f"Bearer {running.token('agent')}"}
-        with httpx.Client(base_url=f"{running.url}/api/v1", headers=headers, timeout=20) as agent:
+        with httpx.Client(base_url=f"{running.url}/api/v1", headers=headers, timeout=60) as agent:
 
             def waiting() -> dict | None:
                 found = agent.get("/tickets", params={"state": "waiting"}).raise_for_status().json()["items"]

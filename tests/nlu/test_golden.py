@@ -16,15 +16,13 @@ from bot.nlu.entities import EntityFinder
 from bot.nlu.heads import COMPLAINT_THRESHOLD
 from bot.nlu.intents import OUT_OF_SCOPE
 from bot.nlu.skill import FALLBACK, Skill, load_skill
-from bot.rasa_runtime import train
 from tests.running import ROOT
 
 
 @pytest.fixture(scope="module")
-def skill() -> Skill:
-    """The shipped assistant's triage, from the same model that the tests of the assistant use."""
-    data = ROOT / "nlu_data"
-    return load_skill(train(ROOT / "build" / "test-models", ROOT / "config.yml", ROOT / "domain.yml", data))
+def skill(trained_model: Path) -> Skill:
+    """The shipped assistant's triage."""
+    return load_skill(trained_model)
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,7 @@ def test_a_text_is_explained_word_by_word(ask):
 def test_as_many_texts_as_are_allowed_are_answered_and_the_chat_is_not_held_up(ask, installation):
     answer = ask({"texts": [f"{ANGRY} {number}" for number in range(MAX_TEXTS)]})
     assert len(answer.json()["items"]) == MAX_TEXTS
-    assert httpx.get(f"{installation.url}/healthz", timeout=10).json() == {"status": "ok"}
+    assert httpx.get(f"{installation.url}/healthz", timeout=30).json() == {"status": "ok"}
 
 
 @pytest.mark.parametrize("role", ["agent", "supervisor", "designer", "admin"])
@@ -99,12 +99,12 @@ def test_a_body_that_is_too_large_is_refused(ask):
 
 
 def test_the_description_has_an_example_that_is_true(installation):
-    schema = httpx.get(f"{installation.url}/openapi.json", timeout=10).json()
+    schema = httpx.get(f"{installation.url}/openapi.json", timeout=30).json()
     (example,) = schema["components"]["schemas"]["TriageAnswer"]["examples"]
     (item,) = TriageAnswer.model_validate(example).items
     assert set(example["items"][0]) == set(PrioritisedTriage.model_fields)
     assert ANGRY[item.entities[0].start : item.entities[0].end] == item.entities[0].value
-    assert "/api/v1/triage" in httpx.get(f"{installation.url}/docs", timeout=10).text
+    assert "/api/v1/triage" in httpx.get(f"{installation.url}/docs", timeout=30).text
 
 
 class Scripted:
