@@ -59,6 +59,8 @@ new:
 ASKED_LATER = "hi, would you be able to frame a couple of prints for me?"
 TRAFFIC = ("how long does delivery take?", "how long do refunds take?", "how do I reset my password?")
 CUSTOMERS = 3
+PAUSE_S = 1.0
+"""Of each customer after a message: more would take the time from the training that goes on beside them."""
 
 
 class Team:
@@ -78,7 +80,7 @@ class Team:
         (folder / ".frontdesk" / "cache").symlink_to(ROOT / ".frontdesk" / "cache")
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return frontdesk(*arguments, "--data", str(self.data), cwd=self.folder, timeout_s=300)
+        return frontdesk(*arguments, "--data", str(self.data), cwd=self.folder, timeout_s=1800)
 
     async def does(self, *arguments: str) -> str:
         """Run a command that has to work, while customers write."""
@@ -139,7 +141,7 @@ class Customers:
                 replies = await self.ask(customer, text)
                 assert replies, text
                 assert replies == expected.setdefault(text, replies)
-                await asyncio.sleep(0.4)
+                await asyncio.sleep(PAUSE_S)
 
 
 def label(review: Path) -> None:
@@ -181,7 +183,7 @@ async def turns_of(running: Installation) -> Counter[str]:
 async def test_a_new_question_is_taught_by_commands_while_customers_write(team: Team, running: Installation) -> None:
     worker = running.pid_of("worker")
     headers = {"Authorization": f"Bearer {running.token()}"}
-    async with httpx.AsyncClient(base_url=running.url, headers=headers, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=running.url, headers=headers, timeout=60) as client:
         customers = Customers(client)
         async with customers.writing():
             for number, text in enumerate(ASKED):
@@ -207,7 +209,7 @@ async def test_a_new_question_is_taught_by_commands_while_customers_write(team: 
         async def all_taken() -> bool:
             return (await turns_of(running)).total() >= customers.written
 
-        await eventually(all_taken, "every message has its turn", timeout_s=30)
+        await eventually(all_taken, "every message has its turn", timeout_s=120)
         turns = await turns_of(running)
         assert len(turns) == customers.written
         assert set(turns.values()) == {1}
@@ -226,7 +228,7 @@ async def teach(team: Team) -> None:
             review.unlink()
         return found
 
-    await eventually(exported, "the messages are in the review", timeout_s=60)
+    await eventually(exported, "the messages are in the review", timeout_s=180)
     label(review)
     await team.does("review", "import", str(review))
     trained = await team.does("train", "--candidate")
@@ -256,4 +258,4 @@ async def check_sabotage(team: Team, good: Path) -> None:
 
 async def is_taken(running: Installation, model: Path) -> None:
     line = f"a worker answers with the model {model.name}"
-    await eventually(lambda: running.out[-1] == line, line, timeout_s=30)
+    await eventually(lambda: running.out[-1] == line, line, timeout_s=120)

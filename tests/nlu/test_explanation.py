@@ -1,25 +1,21 @@
-"""Which words carried the scores: with the shipped heads' kind, trained on the shipped sentences."""
+"""Which words carried the scores, with the shipped heads."""
 
 import math
+from datetime import date
+from pathlib import Path
 
 import pytest
 
 from bot.conversation.explanation import Part
-from bot.nlu.encoder import Encoder
-from bot.nlu.explanation import MOST_PARTS, explain, parts_of
-from bot.nlu.heads import TriageHeads, train_heads
-from bot.nlu.text import prepare
-from bot.nlu.triage_data import Example, read_examples
-from tests.running import ROOT
+from bot.nlu.explanation import MOST_PARTS, parts_of
+from bot.nlu.skill import Skill, load_skill
 
 BROKEN = "the kettle arrived broken and nobody answers"
 
 
 @pytest.fixture(scope="module")
-def heads(encoder: Encoder) -> TriageHeads:
-    """Complaint and mood only, from a part of the shipped sentences."""
-    examples: list[Example] = read_examples(ROOT / "nlu_data" / "triage")[::2]
-    return train_heads(encoder.encode([prepare(one.text) for one in examples]), examples)
+def skill(trained_model: Path) -> Skill:
+    return load_skill(trained_model)
 
 
 def ranked(text: str, parts: tuple[Part, ...], weight: str) -> list[str]:
@@ -35,33 +31,33 @@ def ranked(text: str, parts: tuple[Part, ...], weight: str) -> list[str]:
         ("good shop but the driver swore", "swore"),
     ],
 )
-def test_the_words_that_carry_a_complaint_are_named(encoder, heads, text, carries):
-    assert carries in ranked(text, explain(text, encoder, heads).parts, "complaint")[-3:]
+def test_the_words_that_carry_a_complaint_are_named(skill, text, carries):
+    assert carries in ranked(text, skill.explain(text).parts, "complaint")[-3:]
 
 
 @pytest.mark.parametrize(
     ("text", "worst", "best"),
     [(BROKEN, "nobody", "answers"), ("lovely service but rude staff", "rude", "lovely")],
 )
-def test_the_words_that_carry_the_mood_are_named(encoder, heads, text, worst, best):
-    words = ranked(text, explain(text, encoder, heads).parts, "sentiment")
+def test_the_words_that_carry_the_mood_are_named(skill, text, worst, best):
+    words = ranked(text, skill.explain(text).parts, "sentiment")
     assert worst in words[:2]
     assert best in words[-2:]
 
 
-def test_the_parts_add_up_to_what_the_whole_says(encoder, heads):
+def test_the_parts_add_up_to_what_the_whole_says(skill):
     def odds(text: str) -> float:
-        (judged,) = heads.judge(encoder.encode([text]))
-        return math.log(judged.complaint / (1 - judged.complaint))
+        (triage,) = skill.triage([text], date(2026, 11, 27))
+        return math.log(triage.complaint / (1 - triage.complaint))
 
-    parts = explain(BROKEN, encoder, heads).parts
+    parts = skill.explain(BROKEN).parts
     assert [BROKEN[one.start : one.end] for one in parts] == BROKEN.split()
     assert sum(one.complaint for one in parts) == pytest.approx(odds(BROKEN) - odds(""), abs=0.01)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n"])
-def test_a_text_without_words_has_no_parts(encoder, heads, text):
-    assert explain(text, encoder, heads).parts == ()
+def test_a_text_without_words_has_no_parts(skill, text):
+    assert skill.explain(text).parts == ()
 
 
 def test_all_words_are_in_a_part_and_none_in_two():

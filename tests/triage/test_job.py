@@ -88,7 +88,7 @@ def test_a_mailbox_becomes_csv(tmp_path, triage):
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
 def test_a_killed_job_goes_on_and_loses_and_repeats_nothing(tmp_path, triage, models, ending):
     source, out, whole = tmp_path / "in.csv", tmp_path / f"out.{ending}", tmp_path / f"whole.{ending}"
-    source.write_text(messages(900))
+    source.write_text(messages(500))
     assert triage(source, "--out", whole).returncode == 0
     command = [sys.executable, "-m", "bot.cli", "triage", str(source), "--out", str(out), "--processes", "1"]
     process = subprocess.Popen(
@@ -121,7 +121,7 @@ def test_ctrl_c_says_how_to_go_on_and_another_file_is_refused(tmp_path, triage, 
     busy = triage(source, "--out", out)
     assert (busy.returncode, busy.stderr) == (1, f"frontdesk: {out} is being written by another run\n")
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the processes that triage get it too
-    _, told = process.communicate(timeout=30)
+    _, told = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "run the same command again to go on" in told.splitlines()[-1]
 
@@ -160,7 +160,7 @@ def test_a_terminal_shows_how_far_it_is_and_bad_rows_beside_it(tmp_path, models)
         while piece := os.read(ours, 4096):
             told += piece
     os.close(ours)
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     for part in (b"100%", b"101 rows", b"row 101: the text is empty; skipped", b"100 rows triaged, 1 skipped"):
         assert part in told
 
