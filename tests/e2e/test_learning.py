@@ -77,7 +77,9 @@ class Team:
         self.first = Path(shutil.copy(model, self.registry.folder / model.name))
         self.registry.make_live(self.first, How.TRAINED, utc_now())
         (folder / ".frontdesk").mkdir()
-        (folder / ".frontdesk" / "cache").symlink_to(ROOT / ".frontdesk" / "cache")
+        cache = ROOT / ".frontdesk" / "cache"
+        cache.mkdir(parents=True, exist_ok=True)
+        (folder / ".frontdesk" / "cache").symlink_to(cache)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return frontdesk(*arguments, "--data", str(self.data), cwd=self.folder, timeout_s=1800)
