@@ -1,8 +1,9 @@
 """Texts to vectors: one pass of a small transformer gives a sentence vector and a vector of every layer.
 
-Where there is a branch, a pass through it gives the vectors that the triage reads; who asks for one pays for that one.
-Texts of the same number of tokens are run in one pass, without padding: what else is in a batch can't change a single
-bit of a result, and a text that was seen lately is answered from memory. The passes are spread over threads.
+Where there is a branch, a pass through it gives the vectors that the triage reads. Of a batch, each is computed when it
+is asked for; of one text, both at once, since a customer waits for them. Texts of the same number of tokens are run in
+one pass, without padding: what else is in a batch can't change a single bit of a result, and a text that was seen
+lately is answered from memory. The passes are spread over threads.
 """
 
 import json
@@ -110,7 +111,7 @@ class Encoder:
         Args:
             folder: with ONNX files, `tokenizer.json` and `meta.json`.
             threads: for one pass; more than one makes the workers of one machine fight for cores.
-            batch_threads: how many passes of a batch run at once.
+            batch_threads: how many passes run at once, of a batch, or of one text through both parts.
             remember: how many results are kept; a text has two where there is a branch.
         """
         self.folder = folder
@@ -131,9 +132,14 @@ class Encoder:
         tokens = self._tokenize("ok")[:, None]
         self._shapes = {part: [values.shape[1:] for values in self._run(tokens, part)] for part in parts}
         self.depth, self.width = self._shapes["layers"][1]
+        self._beside = ThreadPoolExecutor(1) if self.branched and self._batch_threads > 1 else None
 
     def encode(self, texts: Sequence[str]) -> Encoding:
-        """Return the vectors of texts, in their order."""
+        """Return the vectors of texts, in their order; of one text, both parts are computed at once."""
+        if self._beside and len(texts) == 1 and not self._recall(texts, "branch"):
+            branch = self._beside.submit(self.vectors, texts, "branch")
+            self.vectors(texts, "layers")
+            branch.result()
         return Encoding(texts, self)
 
     def vectors(self, texts: Sequence[str], part: str) -> list[Floats]:

@@ -48,6 +48,16 @@ def test_texts_share_passes_by_their_length_and_each_is_run_once(encoder: Encode
     assert len(tried.passes) == 4
 
 
+def test_of_one_text_both_parts_are_computed_at_once_and_of_more_when_asked_for(encoder: Encoder) -> None:
+    tried = recorded(encoder, threads=2)
+    one = tried.encode(["my parcel"])
+    assert tried.passes == [(4, 1), (4, 1)]
+    np.testing.assert_array_equal(one.upper, encoder.encode(["my parcel", "hello"]).upper[:1])
+    tried.encode(["my parcel"])
+    tried.encode(["hello", "no"])
+    assert len(tried.passes) == 2
+
+
 def test_a_pass_has_few_tokens_and_every_thread_its_share(encoder: Encoder) -> None:
     many = [" ".join(words) for words in permutations(WORDS[:6], 5)]
     tried = recorded(encoder)
