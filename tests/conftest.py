@@ -27,6 +27,7 @@ from tests.running import ROOT, Installation, frontdesk
 LONG = (
     "e2e/test_learning.py",
     "e2e/test_kill.py",
+    "learning/test_finetune.py",
     "cli/test_up.py",
     "triage/test_job.py",
     "assistant/test_commands.py",
