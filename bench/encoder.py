@@ -54,22 +54,17 @@ def read(encoder: "Encoder", texts: Sequence[str]) -> None:
 
 def measure_speed(cache: Path) -> dict[str, float]:
     """One message on one thread, then batches over both cores."""
-    from bot.nlu.encoder import Encoder, shared_encoder
+    from bot.nlu.encoder import shared_encoder
 
     start = time.perf_counter()
     encoder = shared_encoder(None, cache)
     found = {"load_s": time.perf_counter() - start}
-    batches = []
-
-    def single_ms(encoder: Encoder) -> float:
+    singles, batches = [], []
+    for _ in range(150):
         encoder.forget()
         start = time.perf_counter()
         read(encoder, [MESSAGE])
-        return (time.perf_counter() - start) * 1000
-
-    alone = Encoder(encoder.folder, batch_threads=1)
-    pairs = [(single_ms(alone), single_ms(encoder)) for _ in range(150)]
-    found["single_ms"], found["paired_ms"] = (statistics.median(times) for times in zip(*pairs, strict=True))
+        singles.append((time.perf_counter() - start) * 1000)
     start = time.perf_counter()
     for _ in range(1000):
         read(encoder, [MESSAGE])
@@ -79,7 +74,7 @@ def measure_speed(cache: Path) -> dict[str, float]:
         start = time.perf_counter()
         read(encoder, messages(64))
         batches.append(64 / (time.perf_counter() - start))
-    return {**found, "batch_per_s": statistics.median(batches)}
+    return {**found, "single_ms": statistics.median(singles), "batch_per_s": statistics.median(batches)}
 
 
 def measure_explanation(cache: Path) -> dict[str, float]:
@@ -165,7 +160,6 @@ def main() -> None:
         f"Encoder: all-MiniLM-L6-v2, int8 (load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores)",
         [
             Figure("message of 20 tokens, one thread, p50", found["single_ms"], "ms", 4),
-            Figure("the same, its two passes on 2 cores, p50", found["paired_ms"], "ms"),
             Figure("the same message again", found["repeated_ms"], "ms"),
             Figure("which words carried its scores, 2 cores", found["explanation_ms"], "ms", 30),
             Figure("batch of 64 mixed messages, 2 cores", found["batch_per_s"], "messages/s", 400, at_least=True),

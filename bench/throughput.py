@@ -68,6 +68,7 @@ def _workers(number: int, url: str, folder: Path, models: Path) -> Iterator[list
         "FRONTDESK_ASSISTANT__MODELS": str(models),
         "REDIS_URL": url,
         "FRONTDESK_WORKER__LEASE_S": LEASE_S,
+        "FRONTDESK_WORKER__COUNT": "2",  # each has one core, also while it is alone
     }
     command = [sys.executable, "-m", "bot.cli", "worker", "--data", str(folder / "data")]
     with (folder / "workers.log").open("a") as told:

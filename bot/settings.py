@@ -132,7 +132,12 @@ class ConversationSettings(_Section):
 class WorkerSettings(_Section):
     """Workers and senders."""
 
-    count: int = Field(1, ge=1, le=32, description="worker processes that `frontdesk up` starts")
+    count: int = Field(
+        1,
+        ge=1,
+        le=32,
+        description="worker processes that `frontdesk up` starts; if fewer than cores, each uses two for a message",
+    )
     lease_s: Seconds = Field(5.0, description="how long a partition stays with a process that died")
     send_tries: int = Field(8, ge=1, description="deliveries that may fail before a message goes to the dead letters")
     send_backoff_s: Seconds = Field(1.0, description="pause after the first failed delivery; doubles up to 5 minutes")

@@ -1,12 +1,14 @@
 """The worker process: the conversation log and a trained assistant, put together."""
 
 import asyncio
+import os
 from pathlib import Path
 
 from bot.cli import process
 from bot.cli.installation import redis_url
 from bot.learning.registry import Registry
 from bot.live_assistant import LiveAssistant
+from bot.nlu.encoder import Encoder
 from bot.settings import Settings
 from bot.turns import Assists
 
@@ -21,6 +23,7 @@ def main(settings: Settings, ready_fd: int | None = None) -> None:
     process.begin(settings, "worker")
     reporter = process.Reporter(ready_fd)
     url = redis_url(settings)
+    Encoder.both_at_once = settings.worker.count < (os.cpu_count() or 1)
     reporter.status("loading the assistant")
 
     def load(model: Path) -> Assists:

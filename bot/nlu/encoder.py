@@ -1,9 +1,8 @@
 """Texts to vectors: one pass of a small transformer gives a sentence vector and a vector of every layer.
 
-Where there is a branch, a pass through it gives the vectors that the triage reads. Of a batch, each is computed when it
-is asked for; of one text, both at once, since a customer waits for them. Texts of the same number of tokens are run in
-one pass, without padding: what else is in a batch can't change a single bit of a result, and a text that was seen
-lately is answered from memory. The passes are spread over threads.
+Where there is a branch, a pass through it gives the vectors that the triage reads; who asks for one pays for that one.
+Texts of the same number of tokens are run in one pass, without padding: what else is in a batch can't change a single
+bit of a result, and a text that was seen lately is answered from memory. The passes are spread over threads.
 """
 
 import json
@@ -16,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -105,13 +104,16 @@ class Encoding:
 class Encoder:
     """A transformer that is ready to run. Safe to use from several threads."""
 
+    both_at_once: ClassVar[bool] = False
+    """Whether a single text goes through both sets of layers at once; for a process that has a second core."""
+
     def __init__(self, folder: Path, threads: int = 1, batch_threads: int = 2, remember: int = 512) -> None:
         """Load what `prepare_encoder` wrote.
 
         Args:
             folder: with ONNX files, `tokenizer.json` and `meta.json`.
             threads: for one pass; more than one makes the workers of one machine fight for cores.
-            batch_threads: how many passes run at once, of a batch, or of one text through both parts.
+            batch_threads: how many passes of a batch run at once.
             remember: how many results are kept; a text has two where there is a branch.
         """
         self.folder = folder
@@ -132,11 +134,10 @@ class Encoder:
         tokens = self._tokenize("ok")[:, None]
         self._shapes = {part: [values.shape[1:] for values in self._run(tokens, part)] for part in parts}
         self.depth, self.width = self._shapes["layers"][1]
-        self._beside = ThreadPoolExecutor(1) if self.branched and self._batch_threads > 1 else None
 
     def encode(self, texts: Sequence[str]) -> Encoding:
-        """Return the vectors of texts, in their order; of one text, both parts are computed at once."""
-        if self._beside and len(texts) == 1 and not self._recall(texts, "branch"):
+        """Return the vectors of texts, in their order."""
+        if self.both_at_once and self.branched and len(texts) == 1 and not self._recall(texts, "branch"):
             branch = self._beside.submit(self.vectors, texts, "branch")
             self.vectors(texts, "layers")
             branch.result()
@@ -169,6 +170,10 @@ class Encoder:
     def fingerprint(self) -> str:
         """Return what a model that was trained on these vectors must find again."""
         return self.digest
+
+    @cached_property
+    def _beside(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(1)
 
     def _run_all(self, passes: Sequence[Pass], part: str) -> Iterator[list[Floats]]:
         def run(one: Pass) -> list[Floats]:

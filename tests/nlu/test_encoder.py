@@ -48,13 +48,17 @@ def test_texts_share_passes_by_their_length_and_each_is_run_once(encoder: Encode
     assert len(tried.passes) == 4
 
 
-def test_of_one_text_both_parts_are_computed_at_once_and_of_more_when_asked_for(encoder: Encoder) -> None:
-    tried = recorded(encoder, threads=2)
+def test_both_parts_of_one_text_may_be_computed_at_once(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = recorded(encoder)
+    monkeypatch.setattr(Encoder, "both_at_once", True)
     one = tried.encode(["my parcel"])
     assert tried.passes == [(4, 1), (4, 1)]
     np.testing.assert_array_equal(one.upper, encoder.encode(["my parcel", "hello"]).upper[:1])
     tried.encode(["my parcel"])
     tried.encode(["hello", "no"])
+    assert len(tried.passes) == 2
+    monkeypatch.undo()
+    tried.encode(["late"])
     assert len(tried.passes) == 2
 
 
