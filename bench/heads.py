@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,9 +11,12 @@ from sklearn.model_selection import StratifiedKFold
 
 from bench.bars import parser
 from bench.labelled import Row, Trained, as_examples, kind_of, read
-from bot.nlu.encoder import shared_encoder
+from bot.nlu.encoder import Encoder, shared_encoder
 
 Said = TypeVar("Said")
+
+REMEMBERED = 50_000
+"""Results of the encoder, two for a text, of up to 12 kB."""
 
 TEST_SPLITS = ("test", "val", "oos_test", "oos_val")
 """Values of a column `split` that mean rows to test on."""
@@ -41,10 +45,16 @@ def command_line(description: str) -> argparse.Namespace:
 def trained_on(rows: Sequence[Row]) -> Trained:
     """Train the heads that the labels of rows are for."""
     kind = kind_of(rows)
-    encoder = shared_encoder()
+    encoder = _remembering()
     if kind == "intent":
         return Trained(encoder, [], [(row.text, row.label) for row in rows])
     return Trained(encoder, as_examples(rows, kind), [])
+
+
+@cache
+def _remembering() -> Encoder:
+    """Return the packaged encoder such that each text of all parts is read once."""
+    return Encoder(shared_encoder().folder, remember=REMEMBERED)
 
 
 def judged(

@@ -1,6 +1,7 @@
 """How heads are fitted."""
 
 import numpy as np
+import pytest
 
 from bot.nlu.fitting import Space, Task, fit
 
@@ -20,8 +21,9 @@ def test_features_side_by_side_are_fitted_as_if_they_were_one() -> None:
     both = np.concatenate([left, right], axis=1)
     beside = fit(Space.of(left, kept=1.0).beside(Space.of(right, kept=1.0)), task)
     one = fit(Space.of(both, kept=1.0), task)
-    assert np.abs(beside.linear.logits(both) - one.linear.logits(both)).max() < 0.05
-    assert np.abs(one.linear.logits(both)).max() > 1
+    largest = np.abs(one.linear.logits(both)).max()
+    assert largest > 1
+    assert np.abs(beside.linear.logits(both) - one.linear.logits(both)).max() < 0.01 * largest
 
 
 def test_what_weighs_more_counts_more() -> None:
@@ -33,3 +35,18 @@ def test_what_weighs_more_counts_more() -> None:
         return float(np.linalg.norm(found[7:]) / np.linalg.norm(found))
 
     assert share(10.0) > share(1.0) > share(0.1)
+
+
+@pytest.mark.parametrize("rows", [20, 200])
+def test_few_texts_and_many_have_the_principal_axes_of_their_features(rows: int) -> None:
+    features = np.random.default_rng(7).normal(size=(rows, 60)).astype(np.float32)
+    space = Space.of(features, kept=0.9)
+    centred = features - features.mean(axis=0)
+    centred /= centred.std(axis=0)
+    strengths = np.linalg.svd(centred, compute_uv=False) ** 2 / rows
+    used = space.inputs.shape[1]
+    assert 1 < used < min(features.shape)
+    assert strengths[:used].sum() >= 0.9 * strengths.sum()
+    np.testing.assert_allclose(space.spread, strengths[:used], rtol=1e-3)
+    np.testing.assert_allclose(space.inputs.T @ space.inputs / rows, np.diag(space.spread), atol=1e-3)
+    np.testing.assert_allclose((features - space.mean) @ space.axes, space.inputs, atol=1e-3)
