@@ -29,12 +29,13 @@ from bot.embedded.redis import RedisServer
 from bot.embedded.server import socket_folder
 from bot.learning.registry import How, Registry
 from bot.nlu.checkpoint import find_checkpoint
-from bot.nlu.encoder import prepare_encoder
+from bot.nlu.encoder import CACHE, prepare_encoder
 from bot.rasa_runtime import load_processor, train
 from bot.settings import Settings
 from bot.tracker_store import LogTrackerStore
 from bot.worker import Worker
 
+ROOT = Path(__file__).parent.parent
 MARKS = (1, 100, 300, 1000)
 SAMPLES = 40
 FORGOTTEN = 320
@@ -150,15 +151,32 @@ async def in_process(folder: Path, model: Path, settings: Settings) -> list[Figu
 
 
 def training(folder: Path) -> list[Figure]:
-    """Measure `frontdesk train` into a fresh folder; the export of the encoder, once for each checkpoint, apart."""
+    """Measure `frontdesk train` with a copy of the shipped files: from nothing, and with one more example of an intent.
+
+    The export of the encoder, once for each checkpoint, is measured apart.
+    """
+    copy = folder / "copy"
+    copy.mkdir()
+    for name in ("config.yml", "domain.yml", "endpoints.yml"):
+        shutil.copy(ROOT / name, copy)
+    shutil.copytree(ROOT / "nlu_data", copy / "nlu_data")
+
+    def train_again() -> float:
+        started = time.perf_counter()
+        command = [sys.executable, "-m", "bot.cli", "train"]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        subprocess.run(command, check=True, cwd=copy, env=environment, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - started
+
     started = time.perf_counter()
-    prepare_encoder(find_checkpoint(None), folder / "cache")
+    prepare_encoder(find_checkpoint(None), copy / CACHE)
     export_s = time.perf_counter() - started
-    environment = os.environ | {"FRONTDESK_ASSISTANT__MODELS": str(folder / "trained")}
-    started = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "bot.cli", "train"], check=True, env=environment, stdout=subprocess.DEVNULL)
+    first_s = train_again()
+    file = copy / "nlu_data" / "conversation.yml"
+    file.write_text(file.read_text(encoding="utf-8").replace("    - hi\n", "    - hi\n    - greetings\n", 1))
     return [
-        Figure("training the shipped assistant", time.perf_counter() - started, "s", 30),
+        Figure("training the shipped assistant", first_s, "s", 30),
+        Figure("training it again with one more example of an intent", train_again(), "s"),
         Figure("export of the encoder, before the first training", export_s, "s"),
     ]
 

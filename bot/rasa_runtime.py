@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from importlib.metadata import version
 from pathlib import Path
@@ -209,14 +209,20 @@ def _rasa_files(data: Path) -> list[str]:
 
 def model_digest(config: Path, domain: Path, data: Path) -> str:
     """Return a name for what a model would be trained of: its files, our code, the branch, the libraries."""
+    files = [config, *([domain] if domain.is_file() else sorted(domain.rglob("*.yml"))), *training_files(data)]
+    return _digest(files, code_digest())
+
+
+def code_digest() -> str:
+    """Return what changes with our code that trains, with the branch, and with the libraries and Python beneath."""
     root = Path(__file__).parent.parent
-    files = [config, *([domain] if domain.is_file() else sorted(domain.rglob("*.yml")))]
-    files += training_files(data)
     code = (file for folder in MODEL_CODE for file in sorted((root / folder).rglob("*")))
-    files += [file for file in code if file.suffix in MODEL_SUFFIXES]
-    digest = hashlib.sha256(platform.python_version().encode())
-    for library in MODEL_LIBRARIES:
-        digest.update(f"{library}=={version(library)}\n".encode())
+    libraries = [f"{library}=={version(library)}" for library in MODEL_LIBRARIES]
+    return _digest((file for file in code if file.suffix in MODEL_SUFFIXES), platform.python_version(), *libraries)
+
+
+def _digest(files: Iterable[Path], *words: str) -> str:
+    digest = hashlib.sha256("\n".join(words).encode())
     for file in files:
         try:
             content = file.read_bytes()

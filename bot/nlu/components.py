@@ -7,7 +7,10 @@ own and remembers its last texts, so a message is encoded once for all of them.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import shutil
+import tempfile
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +28,7 @@ from bot.nlu.text import prepare as prepare_text
 from bot.nlu.triage_data import data_digest, read_examples
 from bot.nlu.urgency import FILE as URGENCY_FILE
 from bot.nlu.urgency import UrgencyPhrases
-from bot.rasa_runtime import prepare
+from bot.rasa_runtime import code_digest, prepare
 
 prepare()
 
@@ -229,10 +232,8 @@ class TriageClassifier(_Component):
 
     def train(self, training_data: TrainingData) -> Resource:
         """Train on the labelled sentences of `nlu_data/triage`; the intents' examples play no part."""
-        examples = read_examples(Path(self._config["sentences"]))
         encoder = self._encoder()
-        heads = train_heads(encoder.encode([prepare_text(one.text) for one in examples]), examples)
-        heads = dataclasses.replace(heads, about={**heads.about, "encoder": encoder.fingerprint()})
+        heads = self._learnt(encoder)
         patterns = Path(self._config["patterns"]) / URGENCY_FILE
         self._carry(encoder)
         with self._storage.write_to(self._resource) as folder:
@@ -241,6 +242,26 @@ class TriageClassifier(_Component):
                 shutil.copyfile(patterns, folder / patterns.name)
             self._read(folder)
         return self._resource
+
+    def _learnt(self, encoder: Encoder) -> TriageHeads:
+        """Return heads that learnt the sentences: those of an earlier training, unless what they depend on differs."""
+        sentences = Path(self._config["sentences"])
+        basis = data_digest(sentences) + encoder.fingerprint() + code_digest()
+        kept = Path(self._config["cache"]) / f"heads-{hashlib.sha256(basis.encode()).hexdigest()[:16]}"
+        if kept.exists():
+            try:
+                return TriageHeads.load(kept)
+            except ConfigError:
+                shutil.rmtree(kept, ignore_errors=True)
+        examples = read_examples(sentences)
+        heads = train_heads(encoder.encode([prepare_text(one.text) for one in examples]), examples)
+        heads = dataclasses.replace(heads, about={**heads.about, "encoder": encoder.fingerprint()})
+        with suppress(OSError), tempfile.TemporaryDirectory(prefix=".heads-", dir=kept.parent) as scratch:
+            new = Path(scratch) / "new"
+            new.mkdir()
+            heads.save(new)
+            new.rename(kept)
+        return heads
 
     def _read(self, folder: Path) -> None:
         self._heads = TriageHeads.load(folder)

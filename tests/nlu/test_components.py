@@ -3,7 +3,7 @@
 import json
 import shutil
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ import pytest
 from bot.conversation.errors import ConfigError
 from bot.conversation.triage import Triage
 from bot.nlu.components import EntityPatterns, IntentClassifier, TriageClassifier
-from bot.nlu.encoder import CACHE, CARRIED, Encoder, shared_encoder
+from bot.nlu.encoder import CACHE, CARRIED, Encoder, Encoding, shared_encoder
+from bot.nlu.heads import TriageHeads, train_heads
 from bot.nlu.skill import load_skill
+from bot.nlu.triage_data import Example
 from bot.rasa_runtime import prepare
 from tests.learning.small_bert import write_small_bert
 from tests.running import ROOT
@@ -184,6 +186,44 @@ def test_the_fingerprint_changes_with_the_sentences(tmp_path: Path) -> None:
     before = TriageClassifier.fingerprint_addon(config)
     (tmp_path / "a.yml").write_text(SENTENCES.replace("lovely", "nice"))
     assert TriageClassifier.fingerprint_addon(config) != before
+
+
+def test_sentences_that_did_not_change_are_not_learnt_again(
+    encoder: Encoder, tmp_path: Path, storage: LocalModelStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learnt = []
+
+    def counted(encoding: Encoding, examples: Sequence[Example]) -> TriageHeads:
+        learnt.append(len(examples))
+        return train_heads(encoding, examples)
+
+    def train() -> list[Any]:
+        component = TriageClassifier.create(config, storage, Resource("again"), context())
+        component.train(TrainingData([]))
+        return [message.get("triage") for message in component.process([Message({"text": text}) for text in TEXTS])]
+
+    monkeypatch.setattr("bot.nlu.components.train_heads", counted)
+    cache, sentences = tmp_path / "cache", tmp_path / "sentences"
+    cache.mkdir()
+    (cache / encoder.folder.name).symlink_to(encoder.folder.absolute())
+    sentences.mkdir()
+    (sentences / "three.yml").write_text(SENTENCES)
+    config = {
+        **TriageClassifier.get_default_config(),
+        "cache": str(cache),
+        "sentences": str(sentences),
+        "patterns": str(ROOT / "nlu_data" / "entities"),
+    }
+    first = train()
+    assert train() == first
+    assert learnt == [18]
+    (kept,) = cache.glob("heads-*")
+    next(kept.glob("*.npz")).write_bytes(b"cut short")
+    assert train() == first
+    assert learnt == [18, 18]
+    (sentences / "three.yml").write_text(SENTENCES.replace("what time do you open", "that was no use at all"))
+    assert train() != first
+    assert learnt == [18, 18, 18]
 
 
 KINDS = (EntityPatterns, IntentClassifier, TriageClassifier)
