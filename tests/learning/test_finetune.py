@@ -1,5 +1,6 @@
 """Tuning a small encoder; needs the extra `finetune`."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from tests.learning.small_bert import write_small_bert
 if lacking := finetune.lacking():
     pytest.skip(f"the encoder is not tuned here: {lacking}", allow_module_level=True)
 
+import jax
+
 from bot.learning.finetune.bert import Bert
 from bot.learning.finetune.training import Recipe, tune
 from bot.learning.finetune.tuning import tune_encoder
@@ -25,6 +28,21 @@ from bot.learning.finetune.tuning import tune_encoder
 TEXTS = ["where is my order", "", "Charged TWICE and nobody answers. " * 4, "👍", "مرحبا, thank you so much"]
 NOTHING = Lesson((), {})
 QUICK = Recipe(epochs=30, batch=4, rate=3e-3, head_rate=3e-3, kept=0.0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let each tuning take the steps that another one has compiled already."""
+    settings = {
+        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
+        "jax_persistent_cache_min_compile_time_secs": 0,
+    }
+    before = {name: getattr(jax.config, name) for name in settings}
+    for name, value in settings.items():
+        jax.config.update(name, value)
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
 
 
 @pytest.fixture(scope="module")
