@@ -29,7 +29,7 @@ from bot.embedded.redis import RedisServer
 from bot.embedded.server import socket_folder
 from bot.learning.registry import How, Registry
 from bot.nlu.checkpoint import find_checkpoint
-from bot.nlu.encoder import CACHE, prepare_encoder
+from bot.nlu.encoder import CACHE, Encoder, prepare_encoder
 from bot.rasa_runtime import load_processor, train
 from bot.settings import Settings
 from bot.tracker_store import LogTrackerStore
@@ -129,7 +129,8 @@ class Bench:
 
 
 async def in_process(folder: Path, model: Path, settings: Settings) -> list[Figure]:
-    """Measure turns in this process, ours and stock."""
+    """Measure turns in this process, ours and stock, as a worker of these settings takes them."""
+    Encoder.both_at_once = settings.worker.leaves_a_core
     sockets = socket_folder(folder)
     with RedisServer(folder / "redis", sockets, folder / "redis.log") as server:
         redis = connect(server.url, 5.0)

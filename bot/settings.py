@@ -3,6 +3,7 @@
 Built once at a composition root (`bot.configuration.load`) and passed down; nobody else reads the environment.
 """
 
+import os
 from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Literal
@@ -144,6 +145,11 @@ class WorkerSettings(_Section):
     send_max_age_s: Seconds = Field(
         24 * 3600.0, description="age at which a message that still fails, or has to wait, goes to the dead letters"
     )
+
+    @property
+    def leaves_a_core(self) -> bool:
+        """Whether there are fewer workers than cores, so that each may use two for a message."""
+        return self.count < (os.cpu_count() or 1)
 
 
 class HoursSettings(_Section):

@@ -1,7 +1,6 @@
 """The worker process: the conversation log and a trained assistant, put together."""
 
 import asyncio
-import os
 from pathlib import Path
 
 from bot.cli import process
@@ -23,7 +22,7 @@ def main(settings: Settings, ready_fd: int | None = None) -> None:
     process.begin(settings, "worker")
     reporter = process.Reporter(ready_fd)
     url = redis_url(settings)
-    Encoder.both_at_once = settings.worker.count < (os.cpu_count() or 1)
+    Encoder.both_at_once = settings.worker.leaves_a_core
     reporter.status("loading the assistant")
 
     def load(model: Path) -> Assists:
