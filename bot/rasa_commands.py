@@ -14,6 +14,8 @@ from bot.rasa_runtime import OLD_STYLE, configure_logs, prepare
 
 DATA = "nlu_data"
 """Where commands look for training data if they are not told; Rasa itself would say `data`."""
+INTERFACE = "127.0.0.1"
+"""Where `shell` and `run` listen, without a password, if they are not told; Rasa would listen to the whole network."""
 TESTS = "tests"
 """Where `test` looks for test stories; Rasa would look everywhere, and find its own examples in `.venv`."""
 
@@ -31,6 +33,7 @@ def run(argv: Sequence[str]) -> int:
     importlib.import_module("setuptools")  # sanic-cors wants the distutils that it brings
     defaults = vars(importlib.import_module("rasa.shared.constants"))
     defaults |= {"DEFAULT_DATA_PATH": DATA, "DEFAULT_E2E_TESTS_PATH": TESTS}
+    importlib.import_module("rasa.core.constants").DEFAULT_SERVER_INTERFACE = INTERFACE
     command_line: Any = importlib.import_module("rasa.__main__")
     command_line.configure_structlog = configure_logs
     _act_like_the_worker()
@@ -40,6 +43,8 @@ def run(argv: Sequence[str]) -> int:
         command_line.main()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
+    if argv[:2] == ["data", "validate"]:  # Rasa says it only to its log
+        importlib.import_module("rasa.shared.utils.cli").print_success("Validation found no errors.")
     return 0
 
 

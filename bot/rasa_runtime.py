@@ -41,6 +41,7 @@ OLD_STYLE: tuple[tuple[type[Warning], str], ...] = (
     (UserWarning, "pkg_resources is deprecated"),
     (DeprecationWarning, "Deprecated call to `pkg_resources"),
     (DeprecationWarning, ".* deprecated - use "),
+    (DeprecationWarning, "distutils Version classes are deprecated"),
     (DeprecationWarning, "Nesting argument groups is deprecated"),
     (DeprecationWarning, "Use of .. or absolute path in a resource path is not allowed"),
     (DeprecationWarning, r"The ``declarative_base\(\)`` function"),
