@@ -134,6 +134,10 @@ COLOURS = {
 }
 
 
+_RIGHT_TO_LEFT = frozenset({"R", "AL"})
+"""Bidirectional classes of letters that run from right to left; those of Arabic are joined as well."""
+
+
 class _Page(FPDF):
     def footer(self) -> None:
         """Write the number of the page."""
@@ -147,7 +151,6 @@ def _pdf(conversation: ConversationView, zone: ZoneInfo) -> bytes:
     page = _Page(format="A4")
     page.add_font("body", fname=_fonts() / "DejaVuSans.ttf")
     page.add_font("body", style="B", fname=_fonts() / "DejaVuSans-Bold.ttf")
-    page.set_text_shaping(False)
     page.set_auto_page_break(True, margin=16)
     page.set_title(f"Transcript {conversation.id}")
     page.add_page()
@@ -186,6 +189,7 @@ def _entry(page: FPDF, entry: MessageView | NoteView | Moment, when: datetime) -
 def _write(page: FPDF, text: str, size: float, bold: bool = False, colour: tuple[int, int, int] = (20, 20, 20)) -> None:
     page.set_font("body", style="B" if bold else "", size=size)
     page.set_text_color(*colour)
+    page.set_text_shaping(bool(_RIGHT_TO_LEFT.intersection(map(unicodedata.bidirectional, text))))  # six times as slow
     page.multi_cell(0, size * 0.5, _printable(page, text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
 

@@ -3,11 +3,14 @@
 import csv
 import io
 import json
+import re
+import zlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 
 from bot.conversation.errors import BadInput, NotFound
 from bot.conversation.events import Outcome, utc_now
@@ -54,6 +57,15 @@ async def told(log: Log, database: Database) -> Desk:
     return desk
 
 
+def joined_letters(pdf: bytes) -> list[str]:
+    """Return the names of Arabic letters in the form that they have beside others, among the pictures of a PDF."""
+    packed = re.findall(rb"/FlateDecode.*?stream\n(.*?)\nendstream", pdf, re.DOTALL)
+    streams = [zlib.decompress(one) for one in packed]
+    fonts = [TTFont(io.BytesIO(stream)) for stream in streams if stream.startswith(b"\x00\x01\x00\x00")]
+    assert fonts
+    return [name for font in fonts for name in font.getGlyphOrder() if name.startswith("uniFE")]
+
+
 def period() -> Period:
     return Period(utc_now() - timedelta(days=1), utc_now() + timedelta(minutes=1))
 
@@ -93,6 +105,14 @@ async def test_a_transcript_tells_everything_in_order(told: Desk) -> None:
     pdf = render(conversation, Format.PDF, "Europe/London")
     assert pdf.startswith(b"%PDF-")
     assert len(pdf) > 5_000
+    assert not joined_letters(pdf)
+
+
+async def test_arabic_letters_are_joined_in_a_pdf(told: Desk) -> None:
+    conversation = await whole(told, CONVERSATION)
+    first = conversation.transcript[0].model_copy(update={"text": "مرحبا، أين طلبي رقم LF-123456؟"})
+    arabic = conversation.model_copy(update={"transcript": [first]})
+    assert len(joined_letters(render(arabic, Format.PDF, "Europe/London"))) > 5
 
 
 async def test_a_transcript_of_nobody_is_not_found(log: Log, database: Database) -> None:
