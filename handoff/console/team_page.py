@@ -20,6 +20,10 @@ from handoff.tables import Role
 _ROLE_OPTIONS = {str(role): words for role, words in ROLES.items()}
 
 
+_Row = tuple[list[Markup | str], dict[str, str]]
+"""The cells of a row, the buttons last, and the row's own attributes."""
+
+
 class TeamPage:
     """One browser tab on the team."""
 
@@ -63,10 +67,10 @@ class TeamPage:
             self._tokens.set_content(self._token_table(tokens, names))
 
     def _user_table(self, users: list[UserView]) -> Markup:
-        heads = ("Person", "Signs in as", "Role", "State", "Last signed in", "")
-        return _table(heads, [self._user_row(one) for one in users])
+        heads = ("Person", "Signs in as", "Role", "State", "Last signed in")
+        return _table(heads, [(self._user_cells(one), {"data_user": one.name}) for one in users])
 
-    def _user_row(self, user: UserView) -> Markup:
+    def _user_cells(self, user: UserView) -> list[Markup | str]:
         me = user.id == self.visit.caller.id
         state = ("good", "Active") if user.active else ("bad", "Locked")
         if user.active and user.must_change:
@@ -77,10 +81,8 @@ class TeamPage:
         acts = [act("Reset password", "reset", "quiet", user=user.id, name=user.name)]
         lock = ("Lock", "lock") if user.active else ("Unlock", "unlock")
         acts.append(NOTHING if me else act(lock[0], lock[1], "quiet", user=user.id))
-        cells = [name, user.name, self._role(user, me), tag("span", state[1], class_=f"chip {state[0]}"), signed_in]
-        return tag(
-            "tr", *[tag("td", cell) for cell in cells], tag("td", *acts, class_="acts-cell"), data_user=user.name
-        )
+        chip = tag("span", state[1], class_=f"chip {state[0]}")
+        return [name, user.name, self._role(user, me), chip, signed_in, join(acts)]
 
     def _role(self, user: UserView, me: bool) -> Markup:
         if me:
@@ -93,8 +95,8 @@ class TeamPage:
         if not tokens:
             text = "No token yet. An integration needs one to use the API."
             return tag("p", text, class_="muted", style="padding:1rem")
-        heads = ("Name", "Begins with", "Role", "Made", "Last used", "")
-        rows = []
+        heads = ("Name", "Begins with", "Role", "Made", "Last used")
+        rows: list[_Row] = []
         for one in tokens:
             used = date(one.used_at, self.visit.zone) if one.used_at else "never"
             made = f"{date(one.created_at, self.visit.zone)} by {names.get(AgentId(one.created_by), one.created_by)}"
@@ -103,8 +105,7 @@ class TeamPage:
                 if one.revoked_at
                 else act("Revoke", "revoke", "quiet danger", token=one.id, name=one.name)
             )
-            cells = [one.name, tag("code", f"{one.hint}…"), ROLES[one.role], made, used]
-            rows.append(tag("tr", *[tag("td", cell) for cell in cells], tag("td", end, class_="acts-cell")))
+            rows.append(([one.name, tag("code", f"{one.hint}…"), ROLES[one.role], made, used, end], {}))
         return _table(heads, rows)
 
     # -- dialogs
@@ -238,6 +239,26 @@ async def build(visit: Visit, _: Request) -> None:
     TeamPage(visit).build()
 
 
-def _table(heads: tuple[str, ...], rows: list[Markup]) -> Markup:
-    head = tag("thead", tag("tr", *[tag("th", name, scope="col") for name in heads]))
-    return tag("table", head, tag("tbody", *rows), class_="table")
+def _table(heads: tuple[str, ...], rows: list[_Row]) -> Markup:
+    """Return a table whose last column holds buttons; on a phone each row is a list of its own.
+
+    The roles are told, since a browser forgets them where rows are no longer laid out as a table.
+    """
+    head = [tag("th", name, scope="col", role="columnheader") for name in (*heads, "")]
+    body = [
+        tag(
+            "tr",
+            *[tag("td", cell, role="cell", data_label=name) for name, cell in zip(heads, cells, strict=False)],
+            tag("td", cells[-1], role="cell", class_="acts-cell"),
+            role="row",
+            **about,
+        )
+        for cells, about in rows
+    ]
+    return tag(
+        "table",
+        tag("thead", tag("tr", *head, role="row"), role="rowgroup"),
+        tag("tbody", *body, role="rowgroup"),
+        class_="table stacked",
+        role="table",
+    )

@@ -54,3 +54,15 @@ async def test_a_token_is_shown_once_and_can_be_revoked(site: Site) -> None:
     await page.locator("tr", has_text=token[:7]).get_by_role("button", name="Revoke").click()
     await page.get_by_role("dialog").get_by_role("button", name="Yes").click()
     await expect(page.locator("tr", has_text=token[:7])).to_contain_text("Revoked")
+
+
+async def test_on_a_phone_nothing_scrolls_sideways(site: Site) -> None:
+    await site.person("Bartholomew Featherstonehaugh-Cholmondeley", Role.SUPERVISOR)
+    robin = await site.person("Robin Ash", Role.ADMIN)
+    await site.accounts.create_token("Order system", Role.AGENT, robin.id)
+    page = await site.visit(robin, "/desk/team")
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await expect(page.locator(".card tbody")).to_have_count(2)
+    for card in await page.locator(".card").all():
+        assert await card.evaluate("card => card.scrollWidth <= card.clientWidth")
+    await expect(page.get_by_role("row").filter(has_text="Robin Ash (you)")).to_contain_text("Administrator")
