@@ -20,6 +20,7 @@ async def test_an_administrator_adds_a_person_whose_password_is_shown_once(site:
     await page.get_by_role("button", name="I have noted it").click()
     await expect(page.get_by_text(password)).to_have_count(0)
     await page.get_by_role("button", name="Add a person").click()
+    await expect(dialog.get_by_label("Sign-in name")).to_have_value("")
     await dialog.get_by_label("Sign-in name").fill("grace.hall")
     await dialog.get_by_role("button", name="Add").click()
     await expect(page.get_by_text("There is a user grace.hall already.")).to_be_visible()
