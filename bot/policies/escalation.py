@@ -36,7 +36,7 @@ class Turn:
     """A customer's message as the decision sees it. `at_s` is its time in seconds since the epoch.
 
     `intent` is the full name of the intent, `about_complaint` says that the bot had asked for the facts of a complaint,
-    `offer` is the reason for which the bot offered a person in its answer.
+    `offer` is the reason for which the bot offered a person in its answer, `answerable` says that the bot may answer.
     """
 
     intent: str
@@ -44,6 +44,7 @@ class Turn:
     at_s: float = 0.0
     about_complaint: bool = False
     offer: Reason | None = None
+    answerable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +217,8 @@ def _severity(turn: Turn, limits: Thresholds) -> Severity | None:
     least = limits.complaint.get(severity)
     if least is None or turn.triage.complaint < least:
         return None
-    return severity if severity is not Severity.NONE or turn.intent in NOT_UNDERSTOOD else None
+    answered = turn.answerable and turn.intent not in NOT_UNDERSTOOD
+    return None if severity is Severity.NONE and answered else severity
 
 
 def _complaint_priority(turn: Turn, limits: Thresholds) -> Priority:

@@ -28,8 +28,11 @@ class PrioritisedTriage(Triage):
 
 
 def prioritise(triage: Triage, thresholds: Thresholds) -> PrioritisedTriage:
-    """Return a triage with its priority: the one that a handoff would have if the message began a conversation."""
-    turn = Turn(intent=triage.intent, triage=triage)
+    """Return a triage with its priority: the one that a handoff would have if the message began a conversation.
+
+    No bot answers here, so a complaint without any reproach counts even if there is an answer to it.
+    """
+    turn = Turn(intent=triage.intent, triage=triage, answerable=False)
     decisions = all_that_call([turn], thresholds)
     raising = raising_signals(triage, thresholds)
     priority = min((each.priority for each in decisions), default=raised(Priority.P4) if raising else Priority.P4)

@@ -26,12 +26,11 @@ class CsvRows:
         self._lines = lines
         self._again: deque[Line] = deque()
         self._separator = ","
-        header = self._header(column)
-        found = find_column(column, header)
+        self.columns = tuple(_distinct(self._header(column)))
+        found = find_column(column, self.columns)
         if found is None:
-            raise missing(column, header)
-        self._place = header.index(found)
-        self.columns = tuple(_distinct(header))
+            raise missing(column, self.columns)
+        self._place = self.columns.index(found)
 
     def __iter__(self) -> Iterator[Row | BadRow]:
         """Yield the rows; blank lines are none."""
@@ -50,6 +49,8 @@ class CsvRows:
                 yield self._row(number, cells)
 
     def _row(self, number: int, cells: list[str]) -> Row | BadRow:
+        if len(self.columns) == 1:  # a list of texts, whose commas separate nothing
+            cells = [self._separator.join(cells)]
         if len(cells) > len(self.columns):
             return BadRow(number, f"it has {len(cells)} columns, the header has {len(self.columns)}")
         cells += [""] * (len(self.columns) - len(cells))

@@ -55,6 +55,14 @@ def test_who_asks_for_a_person_and_blames_does_not_wait_longer_than_who_only_bla
     assert codes(found) == [("customer_request", "customer_request"), ("complaint", "blame")]
 
 
+def test_a_complaint_without_reproach_counts_where_no_bot_answers_it():
+    given = triage("faq/parcel_late", complaint=0.9)
+    found = prioritise(given, LIMITS)
+    assert (found.priority, codes(found)) == (Priority.P3, [("complaint", "none")])
+    assert decide([Turn(given.intent, given)], LIMITS) is None
+    assert prioritise(triage("faq/parcel_late", complaint=0.8), LIMITS).priority is Priority.P4
+
+
 def test_each_reason_tells_its_own_evidence_once():
     given = triage(complaint=0.97, severity=Severity.BLAME, categories=(Category.STORE,), urgency=(Urgency.SAFETY,))
     found = prioritise(given, LIMITS)

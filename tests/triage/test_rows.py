@@ -41,6 +41,11 @@ def test_a_file_of_one_column_needs_no_separator():
     assert texts(read_csv("text\nhello; you\n")) == ["hello; you"]
 
 
+def test_in_a_file_of_one_column_commas_are_part_of_the_text():
+    rows = read_csv('text\nlate, again, and broken\n"quoted, too"\nplain\n')
+    assert [row.text for row in rows] == ["late, again, and broken", "quoted, too", "plain"]
+
+
 def test_excels_own_mark_is_obeyed():
     assert texts(read_csv("sep=;\ntext;a,b\nhello;1\n")) == ["hello"]
 
@@ -87,6 +92,10 @@ def test_a_column_may_differ_by_case_and_blanks_if_only_one_does():
 
 def test_columns_of_one_name_are_told_apart():
     assert read_csv("text,a,a,a\n").columns == ("text", "a", "a.2", "a.3")
+
+
+def test_one_of_several_columns_of_one_name_can_be_chosen():
+    assert [row.text for row in read_csv("text,text\nhello,my kettle broke\n", "text.2")] == ["my kettle broke"]
 
 
 def test_rows_that_can_not_be_used_are_told_by_number_and_skipped():
