@@ -33,7 +33,7 @@ def run(argv: Sequence[str]) -> int:
     importlib.import_module("setuptools")  # sanic-cors wants the distutils that it brings
     defaults = vars(importlib.import_module("rasa.shared.constants"))
     defaults |= {"DEFAULT_DATA_PATH": DATA, "DEFAULT_E2E_TESTS_PATH": TESTS}
-    importlib.import_module("rasa.core.constants").DEFAULT_SERVER_INTERFACE = INTERFACE
+    vars(importlib.import_module("rasa.core.constants"))["DEFAULT_SERVER_INTERFACE"] = INTERFACE
     command_line: Any = importlib.import_module("rasa.__main__")
     command_line.configure_structlog = configure_logs
     _act_like_the_worker()
