@@ -25,7 +25,11 @@ class MailView(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     place: str = Field(examples=["1764000000000-0"])
-    kind: Literal["message", "done"] = Field("message", description="done: the work on `message` is over")
+    kind: Literal["message", "done"] = Field(
+        "message",
+        description="done: the work on `message` is over; from the author `agent`, without a `message`: a person has "
+        "left the conversation, and the assistant answers again",
+    )
     message: MessageId = Field(examples=["m01jd3k5zq8h2v7rnd"])
     message_id: str = Field("", description="the id that the client gave to a message of the customer")
     author: Author = Field(Author.SYSTEM, examples=["bot"])

@@ -11,7 +11,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from bot.conversation.errors import Conflict, FrontdeskError
-from bot.conversation.events import Author, Event, MessageSent, Priority, dump_event, load_event
+from bot.conversation.events import Author, Event, MessageSent, OwnerChanged, Priority, dump_event, load_event
 from bot.conversation.ids import ConversationId, channel_of
 from bot.conversation.keys import LIVE, Keys, partition_of
 from bot.conversation.messages import (
@@ -24,7 +24,7 @@ from bot.conversation.messages import (
     outbound_of,
 )
 from bot.conversation.scripts import ACCEPT, APPEND
-from bot.conversation.state import QUEUE, Snapshot, State
+from bot.conversation.state import BOT, QUEUE, Snapshot, State
 
 SEEN_S = 7 * 24 * 3600
 """How long a platform's message id is remembered; Telegram repeats an update for 24 hours at most."""
@@ -199,6 +199,9 @@ class Log:
             version = state.owner_version
             return [outbound_of(conversation, one, version).model_dump_json(exclude_defaults=True) for one in sent], []
         mail = [mail_of(one) for one in sent]
+        for one in events:
+            if isinstance(one, OwnerChanged) and one.owner == BOT:
+                mail.append(Mail(kind="done", author=Author.AGENT, at=one.at))
         if ack:
             done = Mail(kind="done", message=ack.inbound.message, at=ack.inbound.received_at)
             mail.append(done)

@@ -79,11 +79,12 @@ class OutboxEntry(_Frozen):
 class Mail(_Frozen):
     """One item of a customer's mailbox: a message as the customer sees it, or the end of the work on one.
 
+    The end of a person's work on the conversation is `done` too: from the author `agent`, and without a `message`.
     `channel_message` is the id that the customer's own client gave to a message of the customer.
     """
 
     kind: Literal["message", "done"] = "message"
-    message: MessageId
+    message: MessageId = MessageId("")
     channel_message: str = ""
     author: Author = Author.SYSTEM
     author_name: str = ""

@@ -3,8 +3,9 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from datetime import datetime
 from typing import Any, TypeVar
 
 import uvicorn
@@ -18,6 +19,8 @@ from bot.conversation.events import Author, Button, MessageSent, utc_now
 from bot.conversation.ids import ConversationId, MessageId, new_id
 from bot.conversation.keys import TYPING
 from bot.conversation.log import Log
+from bot.conversation.ownership import Move
+from bot.conversation.state import State
 from bot.gateway import Gateway
 from bot.settings import Settings
 from tests.bot.scripted import ScriptedAssistant
@@ -147,6 +150,17 @@ class ChatServer:
                 buttons=tuple(Button(id=f"{message}.{n}", title=title) for n, title in enumerate(buttons)),
             )
             await self.log.append(await self.log.load(conversation), [sent])
+
+        self.run(append())
+
+    def moves(self, decide: Callable[[State, datetime], Move]) -> None:
+        """Let an agent take or leave the only customer's conversation."""
+        (conversation,) = self.conversations()
+
+        async def append() -> None:
+            snapshot = await self.log.load(conversation)
+            move = decide(snapshot.state, utc_now())
+            await self.log.append(snapshot, move.events, state=move.state)
 
         self.run(append())
 

@@ -2,13 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, WebSocketRoute, expect
 
-from bot.conversation.events import Author
+from bot.conversation.events import Author, Outcome
+from bot.conversation.ids import AgentId
+from bot.conversation.ownership import Agent, Move, resolve, return_to_bot, take_over
 from bot.settings import Settings, WebSettings
 from tests.bot.scripted import ScriptedAssistant
 from tests.channels.browser import chromium
@@ -216,6 +219,31 @@ def test_who_speaks_is_told(page: Page, server: ChatServer) -> None:
         True,
         False,
     ]
+
+
+@pytest.mark.parametrize("leave", [return_to_bot, partial(resolve, outcome=Outcome.SOLVED, comment="")])
+def test_the_assistant_is_named_again_as_soon_as_the_person_has_left(
+    page: Page, server: ChatServer, leave: Callable[..., Move]
+) -> None:
+    visit(page, server)
+    header = page.get_by_role("dialog").locator("header")
+    send(page, "hello")
+    expect_said(page, "hello", "echo hello")
+    anna = Agent(AgentId("anna"), "Anna")
+    server.moves(lambda state, now: take_over(state, anna, now))
+    server.says("Hello, I'm here.")
+    expect(header).to_contain_text("Anna, from our team")
+    server.types()
+    expect(page.get_by_text("Anna is typing")).to_be_visible()
+    server.moves(lambda state, now: leave(state, anna, now=now))
+    expect(header).to_contain_text("Larkfield assistant", timeout=3000)
+    expect(header).not_to_contain_text("Anna")
+    expect(page.get_by_text("Anna is typing")).to_be_hidden(timeout=2000)
+    page.reload()
+    expect_said(page, "hello", "echo hello", "Hello, I'm here.")
+    expect(header).to_contain_text("Larkfield assistant")
+    server.says("One more thing.")
+    expect(header).to_contain_text("Anna, from our team")
 
 
 def test_the_dots_stay_until_the_reply_is_there(page: Page, redis_url: str) -> None:

@@ -12,7 +12,7 @@ from bot.conversation.events import Author, MessageDelivered, MessageSent, NoteA
 from bot.conversation.ids import AgentId, ConversationId, MessageId
 from bot.conversation.log import AlreadyDone, Log
 from bot.conversation.messages import Inbound, InboxEntry
-from bot.conversation.ownership import Agent, claim, hand_over, take_over
+from bot.conversation.ownership import Agent, claim, hand_over, return_to_bot, take_over
 from bot.conversation.state import QUEUE, Handoff, State
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -90,6 +90,17 @@ async def test_mailbox_channels_are_delivered_in_the_same_append(log: Log) -> No
     ]
     assert [item.mail.text for item in await log.mail(accepted.conversation, after=mail[0].place)] == ["hi", ""]
     assert await log.redis.xlen(log.keys_of(accepted.conversation).outbox) == 0
+
+
+async def test_a_mailbox_says_when_a_person_has_left(log: Log) -> None:
+    snapshot = await log.load(ConversationId("web:c1"))
+    taken = take_over(snapshot.state, ANNA, NOW)
+    snapshot = await log.append(snapshot, taken.events, state=taken.state)
+    assert await log.mail(snapshot.conversation) == []
+    left = return_to_bot(snapshot.state, ANNA, NOW)
+    await log.append(snapshot, left.events, state=left.state)
+    mail = [item.mail for item in await log.mail(snapshot.conversation)]
+    assert [(one.kind, one.author, one.message) for one in mail] == [("done", Author.AGENT, "")]
 
 
 async def test_of_two_agents_who_claim_at_once_one_wins(log: Log) -> None:

@@ -199,12 +199,12 @@ function markSeen() {
 }
 function showTyping() {
 	const now = Date.now(), person = now < agentUntil;
-	typing.hidden = !person && ![...busy.values()].some((since) => now - since < 60000);
+	typing.hidden = !person && ![...busy.values()].some((since) => now - since < 6e4);
 	typist.className = person ? "" : "sr";
 	typist.textContent = say("typing", person ? colleague : name);
 }
 
-/* The conversation: what has its place in the mailbox, then what has none yet */
+/* The conversation: what has its place in the mailbox, then what has none */
 function bubble(kind, who, text, at) {
 	const old = Date.now() - at > 64e6;
 	const when = at.toLocaleString(lang, { timeStyle: "short", ...(old && { dateStyle: "medium" }) });
@@ -223,13 +223,13 @@ function put(node) {
 	if (stuck) toEnd(); else jump.hidden = false;
 }
 function state(node, kind) {
-	for (const old of log.querySelectorAll(".sent .state")) old.remove();
+	log.querySelector(".sent .state")?.remove();
 	node.querySelector(".state")?.remove();
 	node.classList.remove("sending", "failed");
 	node.classList.add(kind);
 	const line = make("div", { class: "state" }, words[kind]);
-	const retry = () => { state(node, "sending"); link.add(node.entry); };
-	if (kind === "failed") line.append(" ", make("button", { onclick: retry }, words.again));
+	if (kind === "failed") line.append(" ", make("button", {
+		onclick() { state(node, "sending"); link.add(node.entry); } }, words.again));
 	node.append(line);
 }
 function showMine(entry) {
@@ -263,8 +263,10 @@ function onMail(items) {
 		if (order(item.place, place) <= 0) continue;
 		place = item.place;
 		const at = new Date(item.at);
-		if (item.kind === "done") busy.delete(item.message);
-		else if (item.author === "customer") {
+		if (item.kind === "done") {
+			busy.delete(item.message);
+			if (item.author === "agent") { speaker.textContent = name; agentUntil = 0; }
+		} else if (item.author === "customer") {
 			const node = mine.get(item.message_id) || bubble("me", words.you, item.text, at);
 			mine.set(item.message_id, node);
 			node.placed = true;
@@ -280,8 +282,7 @@ function onMail(items) {
 function onSaid(item, at) {
 	const agent = item.author === "agent";
 	if (agent) { colleague = item.author_name || words.person; agentUntil = 0; }
-	const who = agent ? say("team", colleague) : item.author_name || name;
-	speaker.textContent = who;
+	const who = speaker.textContent = agent ? say("team", colleague) : item.author_name || name;
 	busy.delete(item.in_reply_to);
 	const node = bubble(agent ? "agent" : "bot", who, item.text, at);
 	put(node);
@@ -322,10 +323,10 @@ const link = {
 		const entry = this.queue[0];
 		if (!this.ready || this.flying || !entry || Date.now() < this.heldUntil) return;
 		this.flying = entry;
-		const { at, ...message } = entry, frame = { type: "send", ...message };
+		const { at, ...frame } = { ...entry, type: "send" };
 		if (this.socket) this.socket.send(JSON.stringify(frame));
 		else this.ask("send", frame).then((answer) => this.hear(answer), () => this.hold(2));
-		setTimeout(() => { if (this.flying === entry) this.lose(); }, 20000);
+		setTimeout(() => { if (this.flying === entry) this.lose(); }, 2e4);
 	},
 	hold(seconds, why = "") {
 		this.flying = null;
@@ -395,7 +396,7 @@ const link = {
 		this.misses = ready ? 0 : misses + 1;
 		socket?.close();
 		clearTimeout(this.timer);
-		this.timer = setTimeout(() => this.connect(), Math.min(30000, 300 * 2 ** misses) * (0.7 + Math.random() * 0.6));
+		this.timer = setTimeout(() => this.connect(), Math.min(3e4, 300 * 2 ** misses) * (0.7 + Math.random() * 0.6));
 	},
 	async ask(path, body) {
 		const answer = await fetch(`${base}/${path}`, { method: "POST", credentials: "omit",
@@ -423,9 +424,9 @@ const link = {
 };
 setInterval(() => {
 	if (!link.socket || !link.ready) return;
-	if (Date.now() - link.heardAt > 60000) link.lose();
+	if (Date.now() - link.heardAt > 6e4) link.lose();
 	else link.socket.send('{"type":"ping"}');
-}, 25000);
+}, 25e3);
 addEventListener("online", () => link.again());
 addEventListener("offline", () => tell(words.offline));
 document.addEventListener("visibilitychange", () => { markSeen(); if (!document.hidden) link.again(); });
