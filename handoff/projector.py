@@ -33,8 +33,8 @@ BATCH = 100
 """Entries of one partition in one transaction."""
 KEEP = 200
 """Projected events of a conversation that stay in Redis, for the workers."""
-GATHER_S = 0.1
-"""How long news are gathered before they are projected."""
+GATHER_S = 0.2
+"""How long news are gathered before they are projected: a transaction costs as much as several events."""
 LOCK_RETRY_S = 1.0
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 _TRY_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended('frontdesk:projector:' || current_schema(), 0))")
@@ -136,7 +136,7 @@ class Projector:
                 done = await self.step(connection)
                 self._failures = 0
                 raise_lost_cancellation()
-                if not done:
+                if done < BATCH:  # else there may be more
                     await changes.drain(POLL_S)
                     # The customer's reply goes out first, and events that come together are written together.
                     await asyncio.sleep(GATHER_S)
