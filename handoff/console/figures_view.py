@@ -192,6 +192,7 @@ def outcome_chart(figures: Mapping[str, Figure]) -> dict[str, Any]:
                 "label": {"show": False},
                 "itemStyle": {"borderWidth": 0},
                 "padAngle": 1.5,
+                "emptyCircleStyle": {"color": _LINE},
                 "data": [one for one in data if one["value"]],
             }
         ],
