@@ -49,8 +49,9 @@ def _decoded(file: BufferedReader, encoding: str | None) -> Iterator[str | None]
         encoding = "utf-16"
     if encoding is not None:
         try:
+            b" ".decode(encoding, "replace")  # "undefined" is an encoding that only fails when it is used
             text = TextIOWrapper(file, encoding, errors="replace", newline="")
-        except LookupError as error:
+        except (LookupError, UnicodeError) as error:
             raise BadInput(f"the encoding {encoding} is not known; try utf-8, cp1252 or utf-16") from error
         first = True
         try:

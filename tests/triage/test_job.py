@@ -195,6 +195,25 @@ def test_what_is_wrong_is_told_in_one_line_and_leaves_nothing(tmp_path, triage, 
     assert {path.name for path in tmp_path.iterdir()} - {".frontdesk"} == {"in.csv", "in.jsonl"}
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_standard_output_that_is_full_is_told_in_one_line(tmp_path, models):
+    (tmp_path / "in.csv").write_text(messages(1))
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "bot.cli", "triage", str(tmp_path / "in.csv"), "--processes", "1"],
+            cwd=ROOT,
+            env=environment(FRONTDESK_ASSISTANT__MODELS=str(models)),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=180,
+        )
+    assert (done.returncode, done.stderr) == (
+        69,
+        "frontdesk: standard output can't be written: No space left on device\n",
+    )
+
+
 def test_a_file_without_one_good_row_is_an_error_and_leaves_nothing(tmp_path, triage):
     source, out = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_text("id,text\n1,\n2,\n")

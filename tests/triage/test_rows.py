@@ -70,8 +70,9 @@ def test_lines_of_several_encodings_are_read_each_by_its_own():
 
 def test_another_encoding_can_be_named_and_must_be_known():
     assert texts(read_csv("text\nпривет\n".encode("cp1251"), encoding="cp1251")) == ["привет"]
-    with pytest.raises(BadInput, match="rot26 is not known"):
-        read_csv("text\n", encoding="rot26")
+    for unknown in ("rot26", "undefined", "hex"):
+        with pytest.raises(BadInput, match=f"{unknown} is not known"):
+            read_csv("text\n", encoding=unknown)
 
 
 def test_quoted_cells_keep_lines_quotes_and_separators():
