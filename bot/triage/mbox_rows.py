@@ -102,7 +102,9 @@ def _content(part: Message) -> str:
 
 def _header(mail: Message, name: str) -> str:
     """Return a header's words in one line, decoded as far as that goes."""
-    value = str(mail.get(name) or "")
+    # Letters outside ASCII that the sender did not encode are the bytes as they came; `mail.get` would lose them.
+    value = next((told for key, told in mail.raw_items() if key.lower() == name), "")
+    value = decode(value.encode("ascii", "surrogateescape"))
     parts = []
     try:
         for raw, charset in decode_header(value):
@@ -116,7 +118,7 @@ def _decoded(raw: bytes | str, charset: str | None) -> str:
     if isinstance(raw, str):
         return raw
     try:
-        return raw.decode(charset or "ascii")
+        return raw.decode(charset or "raw-unicode-escape")  # in which `decode_header` gives what was not encoded
     except (LookupError, ValueError):
         return decode(raw)
 

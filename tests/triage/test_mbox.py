@@ -54,6 +54,19 @@ def test_headers_and_bodies_are_decoded():
     assert row.text == "Küche café\n\nTrès fâchée."
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("Küche kaputt für 5 €".encode(), "Küche kaputt für 5 €"),
+        ("Küche kaputt".encode("cp1252"), "Küche kaputt"),
+        ("Für 5 € ".encode() + b"=?iso-8859-1?Q?caf=E9?=", "Für 5 € café"),
+    ],
+)
+def test_a_header_that_was_sent_without_encoding_is_read(written, read):
+    (row,) = mbox(b"Subject: " + written + b"\nFrom: J\xc3\xb6rg <j@example.com>\n\nHelp.\n")
+    assert (row.own["subject"], row.own["from"]) == (read, "Jörg <j@example.com>")
+
+
 def test_the_plain_part_wins_against_html_and_attachments_are_left():
     given = mail("Plain.", "<p>Marked up.</p>")
     given.add_attachment("Not this.", filename="notes.txt")
