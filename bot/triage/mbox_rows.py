@@ -10,6 +10,7 @@ from email.header import decode_header
 from email.message import Message
 from typing import BinaryIO
 
+from bot.conversation.errors import BadInput
 from bot.triage.html_text import html_text
 from bot.triage.lines import decode
 from bot.triage.replies import own_words
@@ -33,7 +34,11 @@ class MboxRows:
         self._file = file
 
     def __iter__(self) -> Iterator[Row | BadRow]:
-        """Yield the mails."""
+        """Yield the mails.
+
+        Raises:
+            BadInput: there is something in the file, but no mail.
+        """
         for number, raw in enumerate(_mails(self._file), start=1):
             try:
                 row = _row(number, raw)
@@ -46,7 +51,7 @@ class MboxRows:
 def _mails(file: BinaryIO) -> Iterator[bytes]:
     """Yield each mail, without its first line; a mail begins at `From ` after a blank line."""
     mail: bytearray | None = None
-    blank, whole = True, True
+    blank, whole, empty = True, True, True
     while line := file.readline(MAX_LINE_BYTES):
         if whole and blank and line.startswith(b"From "):
             if mail is not None:
@@ -54,9 +59,12 @@ def _mails(file: BinaryIO) -> Iterator[bytes]:
             mail = bytearray()
         elif mail is not None and len(mail) < MAX_MAIL_BYTES:
             mail += line
+        empty = empty and not line.strip()
         blank, whole = whole and line in (b"\n", b"\r\n"), line.endswith(b"\n")
     if mail is not None:
         yield bytes(mail)
+    elif not empty:
+        raise BadInput("there is no mail in it: in an mbox file, each begins with a line `From …`")
 
 
 def _row(number: int, raw: bytes) -> Row | BadRow:

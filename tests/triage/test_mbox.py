@@ -5,6 +5,7 @@ from io import BytesIO
 
 import pytest
 
+from bot.conversation.errors import BadInput
 from bot.triage import mbox_rows
 from bot.triage.html_text import html_text
 from bot.triage.mbox_rows import MboxRows
@@ -96,6 +97,12 @@ def test_mails_are_told_apart_at_from_after_a_blank_line_only():
 def test_the_subject_of_a_reply_is_not_what_its_sender_said():
     (row,) = mbox(bytes(mail("Still broken!", subject="Re: Your order has been delivered")))
     assert row.text == "Still broken!"
+
+
+def test_a_file_without_a_mail_is_told_and_an_empty_mailbox_is_none():
+    with pytest.raises(BadInput, match="there is no mail in it"):
+        list(MboxRows(BytesIO(b"id,text\n1,The kettle is broken.\n")))
+    assert list(MboxRows(BytesIO(b"\n"))) == []
 
 
 def test_a_mail_without_text_is_its_subject_and_one_without_both_is_a_bad_row():
