@@ -7,6 +7,7 @@ checkpoint, a torn line for example, is cut off when the job goes on.
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,8 +69,8 @@ class Digest:
 
     def add(self, row: Row | BadRow) -> None:
         """Count a row in."""
-        text = row.text if isinstance(row, Row) else ""
-        self._sum.update(f"{row.number} {len(text)} ".encode() + text.encode("utf-8", "surrogatepass"))
+        read = (row.text, row.own) if isinstance(row, Row) else ()
+        self._sum.update(f"{row.number} {json.dumps(read)}\n".encode())
 
     def __str__(self) -> str:
         return self._sum.hexdigest()

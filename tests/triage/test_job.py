@@ -279,3 +279,5 @@ def test_rows_that_are_not_those_of_before_are_refused():
     assert triaging(more, target, []).run(done).rows == 3
     with pytest.raises(BadInput, match="are not those that were read before"):
         triaging([Row(1, "other", {}), *more], target, []).run(done)
+    with pytest.raises(BadInput, match="are not those that were read before"):  # or the header and its rows differ
+        triaging([Row(1, "one", {"note": ""}), *more[1:]], target, []).run(done)
