@@ -220,7 +220,8 @@ def _solve(
         slope = (error.T @ inputs + weights / task.strength) * scale
         return cost, np.concatenate([slope.ravel(), error.sum(axis=0)]).astype(np.float64)
 
-    options: dict[str, Any] = {"maxiter": STEPS, "maxcor": 10, "ftol": 1e-5}
+    # From a good start a step gains little, which is not yet a sign that nothing is left to gain.
+    options: dict[str, Any] = {"maxiter": STEPS, "maxcor": 10, "ftol": 1e-6 if start else 1e-5}
     weights, bias = start or (np.zeros((labels, width)), np.zeros(labels))
     first = np.concatenate([(weights / scale).ravel(), bias]).astype(np.float64)
     flat = minimize(loss, first, jac=True, method="L-BFGS-B", options=options).x.astype(np.float32)
