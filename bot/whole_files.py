@@ -1,8 +1,10 @@
-"""Files that are replaced as a whole: whoever reads one finds what it was or what it is, never a part."""
+"""Files and folders that are written as a whole: whoever reads one finds what it was or what it is, never a part."""
 
 import os
 import shutil
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -33,3 +35,22 @@ def replace_files(texts: Mapping[Path, str]) -> None:
         for new in fresh.values():
             new.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Give a folder to fill, which becomes `folder` by one rename at the end; if another process was first, its stays.
+
+    Raises:
+        OSError: it can't be written; nothing is left of it.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
+        new = Path(scratch) / folder.name
+        new.mkdir()
+        yield new
+        try:
+            new.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise

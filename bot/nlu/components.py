@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import shutil
-import tempfile
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +28,7 @@ from bot.nlu.triage_data import data_digest, read_examples
 from bot.nlu.urgency import FILE as URGENCY_FILE
 from bot.nlu.urgency import UrgencyPhrases
 from bot.rasa_runtime import code_digest, prepare
+from bot.whole_files import new_folder
 
 prepare()
 
@@ -256,11 +256,8 @@ class TriageClassifier(_Component):
         examples = read_examples(sentences)
         heads = train_heads(encoder.encode([prepare_text(one.text) for one in examples]), examples)
         heads = dataclasses.replace(heads, about={**heads.about, "encoder": encoder.fingerprint()})
-        with suppress(OSError), tempfile.TemporaryDirectory(prefix=".heads-", dir=kept.parent) as scratch:
-            new = Path(scratch) / "new"
-            new.mkdir()
+        with suppress(OSError), new_folder(kept) as new:
             heads.save(new)
-            new.rename(kept)
         return heads
 
     def _read(self, folder: Path) -> None:

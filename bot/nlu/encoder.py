@@ -8,7 +8,6 @@ bit of a result, and a text that was seen lately is answered from memory. The pa
 import json
 import logging
 import shutil
-import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ from bot.nlu.branch import read_tuned_with, text_number
 from bot.nlu.checkpoint import Checkpoint, find_checkpoint
 from bot.nlu.export import BRANCH, FORMAT, LAYERS, WORDS, can_export, export, refusal
 from bot.nlu.passes import PASS_TOKENS, Pass, Tokens, divide
+from bot.whole_files import new_folder
 
 logger = logging.getLogger(__name__)
 
@@ -238,16 +238,8 @@ def prepare_encoder(checkpoint: Checkpoint, cache: Path) -> Path:
     if not can_export(checkpoint) and not checkpoint.own_onnx:
         raise refusal(checkpoint)
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".encoder-", dir=cache) as scratch:
-            new = Path(scratch) / "new"
-            new.mkdir()
+        with new_folder(folder) as new:
             _write(checkpoint, new)
-            try:
-                new.rename(folder)
-            except OSError:
-                if not folder.is_dir():
-                    raise
     except OSError as error:
         raise ConfigError(f"encoder: {cache} can't be written: {error.strerror}") from error
     return folder

@@ -147,7 +147,7 @@ def test_the_same_sentences_are_not_tuned_twice_and_others_are(
     assert not steps
     assert tuned(replace(recipe, seed=1)) != first
     assert tuned(recipe, Lesson((*lesson.texts[:-1], "other"), lesson.tasks)) != first
-    assert not list(tmp_path.glob(".tuning-*"))
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_the_same_seed_gives_the_same_weights(small: Checkpoint, lesson: Lesson, tmp_path: Path) -> None:

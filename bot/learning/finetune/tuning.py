@@ -3,7 +3,6 @@
 import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from bot.nlu.branch import numbers_of, read_branch, read_tuned_with, write_branc
 from bot.nlu.checkpoint import Checkpoint
 from bot.nlu.encoder import load_tokenizer, write_tokenizer
 from bot.nlu.export import read_weights
+from bot.whole_files import new_folder
 
 FORMAT = 2
 """Goes up when the same sentences would give other weights."""
@@ -41,20 +41,15 @@ def tune_encoder(
     bert = Bert(checkpoint)
     if not triage.tasks and not intents.tasks:
         raise ConfigError("fine-tuning: the sentences have no labels to tell apart")
-    name = _digest(checkpoint, (triage, intents), recipe)
-    folder = out / name
+    folder = out / _digest(checkpoint, (triage, intents), recipe)
     if folder.is_dir():
         return folder
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".tuning-", dir=out) as scratch:
-            new = Path(scratch) / name
-            new.mkdir()
+        with new_folder(folder) as new:
             _copy(checkpoint, new)
             write_tokenizer(checkpoint, new / "tokenizer.json")
             _tune(bert, checkpoint, triage, intents, new, recipe, progress)
             _describe(new, checkpoint, (triage, intents), recipe)
-            new.rename(folder)
     except OSError as error:
         raise ConfigError(f"fine-tuning: {out} can't be written: {error.strerror}") from error
     return folder
