@@ -92,9 +92,9 @@ def _run(run: Callable[[Keeps], Progress], job: Job, out: Path | None, shown: "_
         raise typer.Exit(130) from None
     except Unavailable as error:
         raise Unavailable(f"{error}; run the same command again to go on" if out else str(error)) from error
-    except BrokenPipeError:
-        raise
     except OSError as error:
+        if out is None and isinstance(error, BrokenPipeError):  # who read it has gone
+            raise
         where, then = (out, "; run the same command again to go on") if out else ("standard output", "")
         raise Unavailable(f"{where} can't be written: {error.strerror}{then}") from error
     shown.end(done, out)
