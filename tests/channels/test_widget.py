@@ -113,6 +113,8 @@ def test_a_screen_reader_is_told_what_things_are(page: Page, server: ChatServer)
         expect(page.get_by_role("button", name=name)).to_be_visible()
     send(page, "hello")
     expect_said(page, "hello", "echo hello")
+    expect(page.get_by_text("Sent", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Yes")).to_be_visible()
     log = re.sub("[\u2068\u2069]", "", page.get_by_role("log").inner_text())
     assert re.search(r"You · \d\d:\d\d\s+hello\s+Sent\s+Larkfield assistant · \d\d:\d\d\s+echo hello\s+Yes", log)
 
@@ -215,6 +217,7 @@ def test_who_speaks_is_told(page: Page, server: ChatServer) -> None:
     server.says("What happened?")
     expect(dialog.locator("header")).to_contain_text("Anna, from our team")
     expect(dialog.locator(".agent .who").first).to_contain_text("Anna, from our team")
+    expect(dialog.locator(".agent .text")).to_have_text(["Hello, I'm here.", "What happened?"])
     assert [one.is_visible() and one.bounding_box()["width"] > 2 for one in dialog.locator(".agent .who").all()] == [
         True,
         False,

@@ -20,9 +20,9 @@ async def sign_in(page: Page, name: str, password: str) -> None:
 async def test_a_wrong_password_and_an_unknown_name_are_told_the_same(site: Site) -> None:
     anna = await site.person("Anna Berg")
     page = await site.tab()
-    await page.goto("/desk/")
     said = []
     for name in (await site.name_of(anna.id), "nobody-of-this-name"):
+        await page.goto("/desk/")
         await sign_in(page, name, "not the password")
         said.append(await page.get_by_role("alert").inner_text())
     assert said[0] == said[1]
