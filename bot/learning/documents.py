@@ -51,6 +51,8 @@ class Document:
                 raise BadInput(f"{file} is empty")
             _refuse_twice(file, root)
             return cls(file, text, root, yaml.constructor.SafeConstructor().construct_document(root))
+        except RecursionError as error:
+            raise BadInput(f"{file}: something in it is nested too deep, or holds itself") from error
         except yaml.MarkedYAMLError as error:
             line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
             raise BadInput(f"{file}{line}: {error.problem or 'this is not YAML'}") from error
@@ -105,6 +107,8 @@ def _refuse_twice(file: Path, root: yaml.Node) -> None:
         if isinstance(node, yaml.MappingNode):
             seen = set()
             for key, _ in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    raise BadInput(f"{file}, line {key.start_mark.line + 1}: a key must be a word")
                 if key.value in seen:
                     raise BadInput(f"{file}, line {key.start_mark.line + 1}: {key.value!r} is here a second time")
                 seen.add(key.value)

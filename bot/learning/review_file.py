@@ -86,7 +86,8 @@ class ReviewFile:
     def named(self) -> frozenset[str]:
         """The intents under `new`, those of faulty questions as well."""
         new = self.document.value.get("new") if isinstance(self.document.value, dict) else None
-        return frozenset(str(one.get("intent")) for one in new or () if isinstance(one, dict))
+        items = new if isinstance(new, list) else ()
+        return frozenset(str(one.get("intent")) for one in items if isinstance(one, dict))
 
     def place(self, *path: Step) -> Place:
         """Return the place of something in the file."""

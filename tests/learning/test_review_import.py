@@ -218,6 +218,9 @@ def test_all_problems_are_told_at_once_with_their_lines_and_nothing_is_written(r
         ("messages: []\nmessages: []", "'messages' is here a second time"),
         ("", None),
         ("messages: 5", "a list is needed"),
+        ("new: 5", "new: a list is needed"),
+        ("messages: &all [*all]", "holds itself"),
+        ("messages:\n- ? [text]\n  : hello", ": a key must be a word"),
     ],
 )
 def test_a_broken_file_is_told_in_one_line(review, files, text, told):
