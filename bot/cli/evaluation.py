@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.cli import learning_report, process
-from bot.cli.models import check_model
+from bot.cli.models import check_model, try_to_load
 from bot.conversation.errors import BadInput, ConfigError, Conflict, NotFound
 from bot.conversation.events import utc_now
 from bot.learning.evaluation import Answers, Evaluation, digest_of, evaluation_of, load_evaluation, measure
@@ -82,7 +82,7 @@ def promote(settings: Settings, name: str | None) -> None:
         raise _refusal(model, [*reasons, f"run: frontdesk evaluate {model.name.split('.')[0]}"])
     if evaluation and (reasons := objections(evaluation, rules)):
         raise _refusal(model, reasons)
-    _try_to_load(settings, model)
+    try_to_load(settings, model)
     registry.make_live(model, How.PROMOTED, utc_now(), instead_of=live.name)
     print(f"{model.name} is live instead of {live.name}; workers take it within seconds")
 
@@ -100,18 +100,6 @@ def _candidate(registry: Registry, name: str | None, otherwise: Path | None = No
 
 def _refusal(model: Path, reasons: list[str]) -> Conflict:
     return Conflict(f"{model.name} is not promoted: " + "; ".join(reasons))
-
-
-def _try_to_load(settings: Settings, model: Path) -> None:
-    """Load the model as a worker does, so that no worker has to refuse it.
-
-    Raises:
-        ConfigError: it can't be loaded.
-    """
-    from bot.rasa_runtime import load_processor
-    from bot.tracker_store import LogTrackerStore
-
-    load_processor(model, LogTrackerStore(), settings.assistant.endpoints)
 
 
 async def _replay(settings: Settings, replay: Replay, days: int, skill: Skill, other: Skill | None) -> Replayed:

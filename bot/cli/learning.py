@@ -2,6 +2,7 @@
 
 from rich.table import Table
 
+from bot.cli.models import try_to_load
 from bot.cli.tables import print_table
 from bot.learning.registry import Registry
 from bot.settings import Settings
@@ -31,6 +32,7 @@ def roll_back(settings: Settings) -> None:
 
     Raises:
         NotFound: there is none to go back to.
+        ConfigError: it can't be loaded.
     """
-    last, before = Registry(settings.assistant.models).roll_back()
+    last, before = Registry(settings.assistant.models).roll_back(lambda model: try_to_load(settings, model))
     print(f"{before.name} is live again instead of {last.name}")

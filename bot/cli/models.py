@@ -1,4 +1,4 @@
-"""Where the assistant's files are, and which trained model is live; imports nothing of Rasa."""
+"""Where the assistant's files are, and which trained model is live; imports nothing of Rasa until a model is loaded."""
 
 import tarfile
 import zlib
@@ -43,3 +43,15 @@ def live_model(settings: Settings) -> Path:
         ConfigError: there is none.
     """
     return Registry(settings.assistant.models).require_live()
+
+
+def try_to_load(settings: Settings, model: Path) -> None:
+    """Load a model as a worker does, so that no worker has to refuse it.
+
+    Raises:
+        ConfigError: it can't be loaded.
+    """
+    from bot.rasa_runtime import load_processor
+    from bot.tracker_store import LogTrackerStore
+
+    load_processor(model, LogTrackerStore(), settings.assistant.endpoints)

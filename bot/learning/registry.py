@@ -6,7 +6,7 @@ it does not name is never served, however new it is.
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
@@ -142,8 +142,11 @@ class Registry:
         with self._changing() as standing:
             self._write(standing.model_copy(update={"candidate": model.name}))
 
-    def roll_back(self) -> tuple[Path, Path]:
+    def roll_back(self, check: Callable[[Path], None] | None = None) -> tuple[Path, Path]:
         """Let the model answer that was live before, and return the files of the one that was live and of that one.
+
+        Args:
+            check: raises what it wants if that model can't be used; nothing changes then.
 
         Raises:
             NotFound: no model was live before, or its file is gone.
@@ -154,6 +157,8 @@ class Registry:
             last, before = (self.folder / standing.served[place].model for place in (-1, -2))
             if not before.is_file():
                 raise NotFound(f"the model {before} that was live before is gone; train or promote another")
+            if check:
+                check(before)
             self._write(standing.model_copy(update={"served": standing.served[:-1]}))
         return last, before
 

@@ -113,3 +113,16 @@ def test_a_model_that_no_worker_could_load_is_not_promoted(registry: Registry, t
     assert done.returncode == 78
     assert "candidate.tar.gz can't be loaded" in done.stderr
     assert registry.live() == live
+
+
+def test_there_is_no_way_back_to_a_model_that_no_worker_could_load(registry: Registry, models: Path) -> None:
+    whole = put(registry, "whole", Registry(models).require_live())
+    torn = put(registry, "torn")
+    torn.write_bytes(whole.read_bytes()[:-100_000])
+    live = put(registry, "live")
+    for model in (whole, torn, live):
+        registry.make_live(model, How.TRAINED, NOW)
+    assert "torn.tar.gz can't be loaded" in run(registry, "rollback", code=78)
+    assert registry.live() == live
+    shutil.copy(whole, torn)
+    assert "torn.tar.gz is live again instead of live.tar.gz" in run(registry, "rollback", code=0)
