@@ -10,7 +10,7 @@ from bot.channels.text import mend_surrogates
 from bot.conversation.explanation import Explanation
 from bot.conversation.triage import Triage
 from bot.nlu.skill import load_skill
-from bot.nlu.text import MAX_CHARS
+from bot.nlu.text import MAX_CHARS, normalise
 from bot.policies.priority import PrioritisedTriage, prioritise
 from bot.policies.thresholds import POLICY, Thresholds, thresholds_of
 
@@ -31,8 +31,9 @@ class Sorter:
     def sort(self, texts: Sequence[str], today: date) -> list[PrioritisedTriage]:
         """Return the triage of each text, by what the assistant would read of it; a blank one says nothing."""
         read = [mend_surrogates(text[:MAX_CHARS]) for text in texts]
-        said = iter(self._skill.triage([text for text in read if text.strip()], today))
-        return [prioritise(next(said), self._thresholds) if text.strip() else self._nothing for text in read]
+        says = [bool(normalise(text)) for text in read]
+        said = iter(self._skill.triage([text for text, something in zip(read, says, strict=True) if something], today))
+        return [prioritise(next(said), self._thresholds) if something else self._nothing for something in says]
 
     def explain(self, text: str) -> Explanation:
         """Return which words of a text carried its complaint and its mood."""

@@ -37,9 +37,10 @@ def ask(installation):
 
 
 def test_texts_are_triaged_in_their_order_with_every_field(ask):
-    answer = ask({"texts": [CALM, " ", ANGRY]})
+    answer = ask({"texts": [CALM, " ", ANGRY, "\u200b\u2060 &nbsp;"]})
     assert answer.status_code == 200, answer.text
-    calm, nothing, angry = answer.json()["items"]
+    calm, nothing, angry, invisible = answer.json()["items"]
+    assert invisible == nothing
     assert [one["priority"] for one in (calm, nothing, angry)] == ["P4", "P4", "P2"]
     assert set(angry) == {*Triage.model_fields, "priority", "reasons"}
     assert angry["reasons"][0] == {"code": "urgent", "cause": "legal", "details": ["Urgent: legal"]}
