@@ -3,6 +3,8 @@
 import re
 
 from bot.channels.text import MAX_CHARS as LONGEST
+from bot.cli.rasa_config import read_thresholds
+from bot.conversation.triage import Severity
 from bot.nlu.text import MAX_CHARS
 from bot.triage.api import MAX_TEXTS
 from bot.triage.checkpoint import SUFFIX
@@ -28,3 +30,12 @@ def test_the_numbers_are_the_ones_in_the_code():
     assert (MOST_WAITING, PATIENCE_S, IDLE_S) == (8, 30, 600)
     assert "eight requests wait already, it took more than 30 seconds" in PAGE
     assert "ends after ten minutes without one" in PAGE.replace("\n", " ")
+
+
+def test_the_probabilities_from_which_a_complaint_counts_are_the_shipped_ones():
+    least = read_thresholds(ROOT / "config.yml").complaint
+    assert f"a complaint with blame (probability from {least[Severity.BLAME]:.2f} on)" in PAGE
+    assert (
+        f"with an accusation (from {least[Severity.ACCUSATION]:.2f} on), with disapproval"
+        f" ({least[Severity.DISAPPROVAL]:.2f}) or without a reproach ({least[Severity.NONE]:.2f})"
+    ) in PAGE
