@@ -3,7 +3,6 @@
 What goes wrong is told in one line on standard error; the exit code says whose turn it is (see EXITS).
 """
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -341,10 +340,6 @@ def run() -> NoReturn:
         code = _fail(str(error), next(code for kind, code in EXITS if isinstance(error, kind)))
     except (KeyboardInterrupt, typer.Abort):
         code = 130
-    except BrokenPipeError:
-        # Whoever read the output has gone; Python must not fail once more when it closes it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     except Exception as error:
         if hasattr(error, "format_message"):
             # Typer checks values with pydantic, and passes on pydantic's own words for it.
