@@ -140,7 +140,7 @@ def _resolve(kind: str, match: re.Match[str], text: str, today: date) -> date | 
             if kind == "numbers" and month > 12:  # as in America, where it can't be meant otherwise
                 month, day = day, month
             return date(year + 2000 if year < 100 else year, month, day)
-        return _closest(today, month, day)
+        return _closest(today, month, day, _looks_back(text[: match.start()], text[match.end() :]))
     if kind == "day":
         return _closest_of_month(today, int(found["day"]), past=bool(_PAST.search(text[: match.start()])))
     if kind in ("ago", "ahead"):
@@ -181,14 +181,19 @@ def _looks_ahead(before: str, after: str) -> bool:
     return ahead > past if ahead or past else bool(_AHEAD.search(after)) and not _PAST.search(after)
 
 
-def _closest(today: date, month: int, day: int) -> date:
+def _looks_back(before: str, after: str) -> bool:
+    return bool(_PAST.search(before)) and not _looks_ahead(before, after)
+
+
+def _closest(today: date, month: int, day: int, past: bool = False) -> date:
+    """Return the closest such day; of what is past, a day to come is meant only if it is a third as far away."""
     candidates = []
     for year in (today.year - 1, today.year, today.year + 1):
         try:
             candidates.append(date(year, month, day))
         except ValueError:
             continue
-    return min(candidates, key=lambda candidate: abs(candidate - today))
+    return min(candidates, key=lambda candidate: abs(candidate - today) * (3 if past and candidate > today else 1))
 
 
 def _closest_of_month(today: date, day: int, past: bool) -> date:

@@ -1,5 +1,6 @@
 """When a person should take over, and why: a pure decision over what was understood of a customer's messages."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -209,16 +210,15 @@ _RULES: tuple[Callable[[Sequence[Turn], Thresholds], Decision | None], ...] = (
 
 
 def _severity(turn: Turn, limits: Thresholds) -> Severity | None:
-    """Return how severe a complaint the message is, or None if it isn't one.
+    """Return how severe a complaint the message is, or None if it isn't one."""
+    return turn.triage.severity if turn.triage.complaint >= _complaint_from(turn, limits) else None
 
-    One without any reproach is a question first: it counts only if the bot has no answer.
-    """
-    severity = turn.triage.severity
-    least = limits.complaint.get(severity)
-    if least is None or turn.triage.complaint < least:
-        return None
+
+def _complaint_from(turn: Turn, limits: Thresholds) -> float:
+    """Return the probability from which the message is a complaint; above 1 if it never is one."""
+    least = limits.complaint.get(turn.triage.severity, math.inf)
     answered = turn.answerable and turn.intent not in NOT_UNDERSTOOD
-    return None if severity is Severity.NONE and answered else severity
+    return least if answered else min(least, limits.unanswered_complaint)
 
 
 def _complaint_priority(turn: Turn, limits: Thresholds) -> Priority:
@@ -260,8 +260,7 @@ def evidence(turn: Turn, limits: Thresholds) -> list[str]:
     lines = []
     triage, severity = turn.triage, _severity(turn, limits)
     if severity:
-        least = limits.complaint[severity]
-        lines.append(f"Complaint {triage.complaint:.2f} (from {least:.2f}), severity {severity}")
+        lines.append(f"Complaint {triage.complaint:.2f} (from {_complaint_from(turn, limits):.2f}), severity {severity}")
         if triage.categories:
             lines.append(f"About {', '.join(triage.categories)}")
         if triage.remedies:

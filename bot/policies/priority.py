@@ -30,7 +30,7 @@ class PrioritisedTriage(Triage):
 def prioritise(triage: Triage, thresholds: Thresholds) -> PrioritisedTriage:
     """Return a triage with its priority: the one that a handoff would have if the message began a conversation.
 
-    No bot answers here, so a complaint without any reproach counts even if there is an answer to it.
+    No bot answers here, so what is more likely a complaint than not counts even if there is an answer to it.
     """
     turn = Turn(intent=triage.intent, triage=triage, answerable=False)
     decisions = all_that_call([turn], thresholds)

@@ -19,13 +19,14 @@ class Thresholds:
 
     complaint: Mapping[Severity, float] = field(
         default_factory=lambda: {
-            Severity.NONE: 0.85,
             Severity.DISAPPROVAL: 0.7,
             Severity.ACCUSATION: 0.5,
             Severity.BLAME: 0.5,
         }
     )
-    """The complaint probability from which a message is one, by its severity."""
+    """The complaint probability from which a message is one, by its severity; without one it is a question first."""
+    unanswered_complaint: float = 0.5
+    """The same for any severity where the bot has no answer: all that it could do is ask for other words."""
     complaint_priority: Mapping[Severity, Priority] = field(
         default_factory=lambda: {
             Severity.NONE: Priority.P3,

@@ -20,6 +20,10 @@ def complaint(severity: Severity = Severity.ACCUSATION, probability: float = 0.9
     return turn("nlu_fallback", complaint=probability, severity=severity, **triage)
 
 
+def of_probability(one: Turn, probability: float) -> Turn:
+    return replace(one, triage=one.triage.model_copy(update={"complaint": probability}))
+
+
 def test_an_empty_history_needs_nobody():
     assert decide([], LIMITS) is None
 
@@ -91,15 +95,29 @@ def test_blame_hands_over_at_once_and_sooner():
     ("severity", "below", "at"), [(Severity.DISAPPROVAL, 0.69, 0.7), (Severity.ACCUSATION, 0.49, 0.5)]
 )
 def test_the_complaint_threshold_depends_on_the_severity(severity, below, at):
-    assert decide([complaint(severity, below)], LIMITS) is None
-    assert decide([complaint(severity, at)], LIMITS) is not None
+    answered = turn("faq/parcel_late", severity=severity)
+    assert decide([of_probability(answered, below)], LIMITS) is None
+    assert decide([of_probability(answered, at)], LIMITS) is not None
 
 
-def test_a_complaint_without_reproach_counts_only_if_there_is_no_answer():
-    polite = complaint(Severity.NONE, 0.9)
-    assert decide([polite], LIMITS).step is Step.ACKNOWLEDGE
-    assert decide([replace(polite, intent="faq/parcel_late")], LIMITS) is None
-    assert decide([complaint(Severity.NONE, 0.84)], LIMITS) is None
+@pytest.mark.parametrize("severity", [Severity.NONE, Severity.DISAPPROVAL])
+@pytest.mark.parametrize("intent", ["nlu_fallback", "out_of_scope"])
+def test_where_there_is_no_answer_it_depends_on_nothing_else(severity, intent):
+    not_understood = turn(intent, severity=severity)
+    assert decide([of_probability(not_understood, 0.49)], LIMITS) is None
+    decision = decide([of_probability(not_understood, 0.5)], LIMITS)
+    assert (decision.step, decision.reason, decision.cause) == (Step.ACKNOWLEDGE, Reason.COMPLAINT, severity)
+    assert decision.details == (f"Complaint 0.50 (from 0.50), severity {severity}",)
+
+
+def test_a_complaint_without_reproach_is_a_question_first():
+    assert decide([turn("faq/parcel_late", complaint=1.0, severity=Severity.NONE)], LIMITS) is None
+
+
+def test_a_stricter_line_where_there_is_no_answer_leaves_those_of_the_severities():
+    strict = replace(LIMITS, unanswered_complaint=0.95)
+    assert decide([complaint(Severity.DISAPPROVAL, 0.7)], strict) is not None
+    assert decide([complaint(Severity.NONE, 0.94)], strict) is None
 
 
 def test_the_wish_to_complain_counts_without_any_reproach():

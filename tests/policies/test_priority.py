@@ -55,12 +55,13 @@ def test_who_asks_for_a_person_and_blames_does_not_wait_longer_than_who_only_bla
     assert codes(found) == [("customer_request", "customer_request"), ("complaint", "blame")]
 
 
-def test_a_complaint_without_reproach_counts_where_no_bot_answers_it():
-    given = triage("faq/parcel_late", complaint=0.9)
+@pytest.mark.parametrize("severity", [Severity.NONE, Severity.DISAPPROVAL])
+def test_a_complaint_counts_sooner_where_no_bot_answers_it(severity):
+    given = triage("faq/parcel_late", complaint=0.5, severity=severity)
     found = prioritise(given, LIMITS)
-    assert (found.priority, codes(found)) == (Priority.P3, [("complaint", "none")])
+    assert (found.priority, codes(found)) == (Priority.P3, [("complaint", severity)])
     assert decide([Turn(given.intent, given)], LIMITS) is None
-    assert prioritise(triage("faq/parcel_late", complaint=0.8), LIMITS).priority is Priority.P4
+    assert prioritise(triage("faq/parcel_late", complaint=0.49, severity=severity), LIMITS).priority is Priority.P4
 
 
 def test_each_reason_tells_its_own_evidence_once():
@@ -81,5 +82,5 @@ def test_a_signal_that_calls_nobody_raises_the_priority_and_is_a_reason():
 def test_the_thresholds_of_the_configuration_hold():
     given = triage(complaint=0.6, severity=Severity.ACCUSATION)
     assert prioritise(given, LIMITS).priority is Priority.P3
-    strict = Thresholds(complaint={Severity.ACCUSATION: 0.7})
+    strict = Thresholds(complaint={Severity.ACCUSATION: 0.7}, unanswered_complaint=0.7)
     assert prioritise(given, strict).priority is Priority.P4
