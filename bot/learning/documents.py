@@ -1,6 +1,6 @@
 """YAML files with the line of everything in them, so that people can be told where something is."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,9 @@ from bot.conversation.errors import BadInput
 
 Step = str | int
 Steps = tuple[Step, ...]
+
+DEEPEST = 50
+"""Levels of a file; ours have six."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,13 +49,14 @@ class Document:
         """
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # both are safe, the first is ten times faster
         try:
+            _refuse_too_deep(file, yaml.parse(text, Loader=loader))
             root = yaml.compose(text, Loader=loader)
             if root is None:
                 raise BadInput(f"{file} is empty")
             _refuse_twice(file, root)
             return cls(file, text, root, yaml.constructor.SafeConstructor().construct_document(root))
         except RecursionError as error:
-            raise BadInput(f"{file}: something in it is nested too deep, or holds itself") from error
+            raise BadInput(f"{file}: something in it holds itself") from error
         except yaml.MarkedYAMLError as error:
             line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
             raise BadInput(f"{file}{line}: {error.problem or 'this is not YAML'}") from error
@@ -100,6 +104,15 @@ def _walk(path: Steps, node: yaml.Node, begin: yaml.Node) -> Iterator[tuple[Step
     elif isinstance(node, yaml.SequenceNode):
         for place, value in enumerate(node.value):
             yield from _walk((*path, place), value, value)
+
+
+def _refuse_too_deep(file: Path, events: Iterable[yaml.Event]) -> None:
+    """Refuse what would be too deep for those who read it afterwards, which call themselves for each level."""
+    depth = 0
+    for event in events:
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise BadInput(f"{file}, line {event.start_mark.line + 1}: this is nested more than {DEEPEST} levels deep")
 
 
 def _refuse_twice(file: Path, root: yaml.Node) -> None:

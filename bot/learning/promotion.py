@@ -39,7 +39,7 @@ class Drop(_Rules):
 
 
 class ReplayRules(_Rules):
-    """What must have been replayed, and how much may change there."""
+    """What must have been replayed, and how much may change there; a single episode may, unless none is to."""
 
     days: int = Field(0, ge=0)
     newly_handed_over_pct: Percent = 5.0
@@ -149,7 +149,7 @@ def _changed(evaluation: Evaluation, rules: ReplayRules) -> Iterator[str]:
         ("newly handed over", replay.newly, rules.newly_handed_over_pct),
         ("no longer handed over", replay.no_longer, rules.no_longer_handed_over_pct),
     ):
-        if replay.pct(count) > limit:
+        if replay.pct(count) > limit and (count > 1 or not limit):
             yield (
                 f"replay: {count} of {replay.episodes} episodes {name} ({replay.pct(count):.1f} %),"
                 f" at most {limit:g} % are allowed"

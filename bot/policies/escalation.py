@@ -260,7 +260,9 @@ def evidence(turn: Turn, limits: Thresholds) -> list[str]:
     lines = []
     triage, severity = turn.triage, _severity(turn, limits)
     if severity:
-        lines.append(f"Complaint {triage.complaint:.2f} (from {_complaint_from(turn, limits):.2f}), severity {severity}")
+        lines.append(
+            f"Complaint {triage.complaint:.2f} (from {_complaint_from(turn, limits):.2f}), severity {severity}"
+        )
         if triage.categories:
             lines.append(f"About {', '.join(triage.categories)}")
         if triage.remedies:

@@ -1,4 +1,4 @@
-"""The lines of a file, one at a time, whatever wrote it: UTF-8, UTF-16 with its mark, Windows' code page 1252."""
+"""The lines of a file, one at a time, whatever wrote it: UTF-8, UTF-16, Windows' code page 1252, an old Mac."""
 
 import codecs
 from collections.abc import Callable, Iterator
@@ -44,9 +44,9 @@ def decode(raw: bytes) -> str:
 
 
 def _decoded(file: BufferedReader, encoding: str | None) -> Iterator[str | None]:
-    start = file.peek(4)[:4]
-    if encoding is None and start.startswith(_UTF_16):
-        encoding = "utf-16"
+    start = file.peek(4)
+    if encoding is None:
+        encoding = _utf_16(start)
     if encoding is not None:
         try:
             b" ".decode(encoding, "replace")  # "undefined" is an encoding that only fails when it is used
@@ -63,8 +63,27 @@ def _decoded(file: BufferedReader, encoding: str | None) -> Iterator[str | None]
         return
     if start.startswith(codecs.BOM_UTF8):
         file.read(len(codecs.BOM_UTF8))
+    if b"\r" in start[:-1] and b"\n" not in start:  # an old Mac's lines
+        characters = TextIOWrapper(file, "latin-1", newline="\r")
+        try:
+            for line in _whole(lambda: characters.readline(MAX_LINE_CHARS), "\r"):
+                yield None if line is None else decode(line.encode("latin-1"))
+        finally:
+            characters.detach()
+        return
     for raw in _whole(lambda: file.readline(MAX_LINE_CHARS), b"\n"):
         yield None if raw is None else decode(raw)
+
+
+def _utf_16(start: bytes) -> str | None:
+    """Return how a file is encoded that begins so, if it is UTF-16: with its mark, or with letters such as A to Z."""
+    if start.startswith(_UTF_16):
+        return "utf-16"
+    if len(start) >= 4 and 0 not in start[0:4:2] and start[1:4:2] == b"\0\0":
+        return "utf-16-le"
+    if len(start) >= 4 and 0 not in start[1:4:2] and start[0:4:2] == b"\0\0":
+        return "utf-16-be"
+    return None
 
 
 def _whole(read: Callable[[], AnyStr], end: AnyStr) -> Iterator[AnyStr | None]:

@@ -4,7 +4,7 @@ import re
 
 _QUOTED = re.compile(r"^\s*>")
 _INTRODUCTION = re.compile(
-    r"^\s*(?:on|am|le|el|il|op|den|em)\b(?=.*\d).{4,300}\b"
+    r"^\s*(?:on|am|le|el|il|op|den|em)\b.{4,300}\b"
     r"(?:(?:wrote|a écrit|escribió|ha scritto|skrev|escreveu)\s*|(?:schrieb|schreef)\b.{0,120}):\s*$",
     re.IGNORECASE | re.DOTALL,
 )
@@ -31,10 +31,11 @@ def own_words(text: str) -> str:
         length = _introduction(lines, place)
         if length:
             following = next((each for each in lines[place + length :] if each.strip()), "")
-            if not _QUOTED.match(following):
-                break  # a program that does not mark what it quotes
-            place += length
-            continue
+            if _QUOTED.match(following):
+                place += length
+                continue
+            if any(map(str.isdigit, "".join(lines[place : place + length]))):
+                break  # a program that does not mark what it quotes; with the day, for people write so, too
         if not _QUOTED.match(line):
             kept.append(line)
         place += 1

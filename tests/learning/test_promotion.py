@@ -119,6 +119,13 @@ def test_each_rule_about_golden_tests_refuses(report: HeadReport, rules: Rules, 
     assert reason.startswith(told)
 
 
+def test_of_few_episodes_one_may_change_unless_none_is_to() -> None:
+    one, two = (evaluation([], replay(newly=count, episodes=14)) for count in (1, 2))
+    assert objections(one, Rules()) == []
+    assert objections(two, Rules()) == ["replay: 2 of 14 episodes newly handed over (14.3 %), at most 5 % are allowed"]
+    assert objections(one, Rules(replay=ReplayRules(newly_handed_over_pct=0))) != []
+
+
 def test_a_difference_that_chance_explains_does_not_refuse() -> None:
     assert objections(evaluation([head("intents", better=10, worse=14)]), Rules()) == []
     allowed = Rules(drop=Drop(complaint_recall=0.02))

@@ -220,6 +220,7 @@ def test_all_problems_are_told_at_once_with_their_lines_and_nothing_is_written(r
         ("messages: 5", "a list is needed"),
         ("new: 5", "new: a list is needed"),
         ("messages: &all [*all]", "holds itself"),
+        ("messages: " + "[" * 100_000, "line 2: this is nested more than 50 levels deep"),
         ("messages:\n- ? [text]\n  : hello", ": a key must be a word"),
     ],
 )

@@ -135,6 +135,8 @@ def test_what_is_attached_to_a_huge_mail_is_not_kept(monkeypatch):
     [
         ("No!\n\nOn Thu, 26 Nov 2026 at 10:00, Ann <a@example.com> wrote:\n> Is it fine?\n", "No!"),
         ("No!\n\nOn Thu, 26 Nov 2026, Ann\n<a@example.com> wrote:\n\n> Fine?\n\nReally not.", "No!\n\n\nReally not."),
+        ("No!\n\nOn Mon, Ann Example wrote:\n\n> Fine?\n", "No!"),
+        ("On the box you wrote:\nthis way up. It was not.", "On the box you wrote:\nthis way up. It was not."),
         ("Nein!\n\nAm 26.11.2026 um 10:00 schrieb Ann Beispiel:\nIst es gut?\n", "Nein!"),
         ("No.\n\n-----Original Message-----\nFrom: Ann\nFine?", "No."),
         ("No.\n-- \nAnn\nSales", "No."),

@@ -50,7 +50,7 @@ def test_excels_own_mark_is_obeyed():
     assert texts(read_csv("sep=;\ntext;a,b\nhello;1\n")) == ["hello"]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
 def test_the_encoding_is_found_out(encoding):
     rows = read_csv("text,naïve\ncafé – £5,ü\n".encode(encoding))
     assert rows.columns == ("text", "naïve")
@@ -61,6 +61,13 @@ def test_the_encoding_is_found_out(encoding):
 def test_reading_leaves_the_file_open(encoding):
     file = BufferedReader(BytesIO("text\nhello\n".encode(encoding)))
     assert len(list(read_lines(file))) == 2
+    assert not file.closed
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+def test_the_line_ends_of_an_old_mac_are_line_ends(encoding):
+    file = BufferedReader(BytesIO('id,text\r1,café\r2,"two\rlines"\r'.encode(encoding)))
+    assert texts(CsvRows(read_lines(file), "text")) == ["café", "two\rlines"]
     assert not file.closed
 
 
