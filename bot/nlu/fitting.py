@@ -29,8 +29,8 @@ class Task:
     """What a head is to learn.
 
     `targets` is `(n, labels) float32` of 0 and 1. `strength` is the inverse of the L2 penalty. `known`, of the shape of
-    `targets`, is 0 where nothing is known. `added`, of the same shape, is added to the logits of texts that are held
-    back.
+    `targets`, is 0 where nothing is known; where one label is true, all count. Between 0 and 1 a text counts for less.
+    `added`, of the same shape, is added to the logits of texts that are held back.
     """
 
     labels: tuple[str, ...]
@@ -251,11 +251,13 @@ def _calibrate(logits: Floats, task: Task, judged: NDArray[np.int64]) -> tuple[F
     scales, shifts = np.ones(labels, np.float32), np.zeros(labels, np.float32)
     for label in range(labels):
         enough = task.targets[judged, label].sum() >= FEWEST_TRUE
-        rows = judged if enough else np.arange(len(logits))
-        rows = rows if task.known is None else rows[task.known[rows, label] > 0]
-        true = task.targets[rows, label]
+        known = np.arange(len(logits)) if task.known is None else np.flatnonzero(task.known[:, label])
+        rows = np.intersect1d(judged, known) if enough else known
+        true, share = task.targets[rows, label], task.targets[known, label].mean()
         if 0 < true.sum() < len(true):
-            scales[label], shifts[label] = platt(logits[rows, label], true)
+            own = true.mean()  # of what was added later more or fewer have the label than of all texts
+            weights = np.where(true > 0, share / own, (1 - share) / (1 - own))
+            scales[label], shifts[label] = platt(logits[rows, label], true, weights)
     return scales, shifts
 
 

@@ -260,9 +260,8 @@ def evidence(turn: Turn, limits: Thresholds) -> list[str]:
     lines = []
     triage, severity = turn.triage, _severity(turn, limits)
     if severity:
-        lines.append(
-            f"Complaint {triage.complaint:.2f} (from {_complaint_from(turn, limits):.2f}), severity {severity}"
-        )
+        least = _complaint_from(turn, limits)
+        lines.append(f"Complaint {triage.complaint:.2f} (from {least:.2f}), severity {severity}")
         if triage.categories:
             lines.append(f"About {', '.join(triage.categories)}")
         if triage.remedies:

@@ -66,7 +66,7 @@ def test_heads_are_the_same_after_save_and_load_and_alone(tmp_path: Path, encode
     assert together == [again.judge(encoder.encode([text]))[0] for text in COMPLAINTS]
 
 
-def test_where_the_encoder_was_tuned_with_most_sentences_complaint_and_mood_are_penalised_more(
+def test_where_the_encoder_was_tuned_with_most_sentences_they_are_trusted_less_for_complaint_and_mood(
     encoder: Encoder,
 ) -> None:
     examples = [
