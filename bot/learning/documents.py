@@ -112,7 +112,8 @@ def _refuse_too_deep(file: Path, events: Iterable[yaml.Event]) -> None:
     for event in events:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
-            raise BadInput(f"{file}, line {event.start_mark.line + 1}: this is nested more than {DEEPEST} levels deep")
+            line = f", line {event.start_mark.line + 1}" if event.start_mark else ""
+            raise BadInput(f"{file}{line}: this is nested more than {DEEPEST} levels deep")
 
 
 def _refuse_twice(file: Path, root: yaml.Node) -> None:

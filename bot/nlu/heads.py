@@ -47,8 +47,8 @@ head that trusts this is wrong about others. Source: best of 0.005 to 12 on publ
 sentences."""
 _TUNED_WEIGHT = {"complaint": 0.15, "category": 0.15}
 """There, how much such a sentence counts beside one that is new to the encoder. Source: public tweets, with heads
-trained on our sentences; AUC on complaints addressed to a company 0.871 with 1, 0.882 with 0.08 to 0.3. A stronger penalty
-for all, 0.881, hears less in what was added since. The mood gets worse by it, urgency has too few new sentences."""
+trained on our sentences; AUC on complaints addressed to a company 0.871 with 1, 0.882 with 0.08 to 0.3. A stronger
+penalty for all, 0.881, hears less in what was added since. The mood gets worse by it, urgency has too few new ones."""
 
 _SENTIMENTS = (Sentiment.NEGATIVE, Sentiment.NEUTRAL, Sentiment.POSITIVE)
 
