@@ -147,7 +147,7 @@ def test_a_log_that_went_another_way_than_its_replay_is_counted() -> None:
 
 
 def test_the_thresholds_of_each_model_are_its_own() -> None:
-    strict = Thresholds(complaint={Severity.ACCUSATION: 0.99})
+    strict = Thresholds(complaint={Severity.ACCUSATION: 0.99}, unanswered_complaint=0.99)
     replay = Replay(7, None, strict, LIMITS)
     replay.add(Story().says(CROSS).past, [CROSS], [CROSS])
     found = replay.result()

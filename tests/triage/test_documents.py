@@ -33,9 +33,7 @@ def test_the_numbers_are_the_ones_in_the_code():
 
 
 def test_the_probabilities_from_which_a_complaint_counts_are_the_shipped_ones():
-    least = read_thresholds(ROOT / "config.yml").complaint
-    assert f"a complaint with blame (probability from {least[Severity.BLAME]:.2f} on)" in PAGE
-    assert (
-        f"with an accusation (from {least[Severity.ACCUSATION]:.2f} on), with disapproval"
-        f" ({least[Severity.DISAPPROVAL]:.2f}) or without a reproach ({least[Severity.NONE]:.2f})"
-    ) in PAGE
+    limits = read_thresholds(ROOT / "config.yml")
+    assert f"a complaint with blame (probability from {limits.complaint[Severity.BLAME]:.2f} on)" in PAGE
+    assert f"any other complaint (from {limits.unanswered_complaint:.2f} on)" in PAGE
+    assert f"any complaint is P3 from a\nprobability of {limits.unanswered_complaint:.2f} on" in PAGE
