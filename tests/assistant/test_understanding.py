@@ -1,5 +1,7 @@
 """The whole assistant, with its own NLU: what customers write, and where it leads."""
 
+import pytest
+
 from tests.assistant.chat import Chat
 
 
@@ -31,6 +33,23 @@ async def test_a_complaint_is_acknowledged_by_topic_and_asked_about(chat: Chat) 
     assert said.handoff["reason"] == "complaint"
     assert said.handoff["facts"]["order_number"] == "LF-204518"
     assert said.handoff["facts"]["remedy"] == "i want my money back"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "my parcel never came and I'm cross",
+        "This is unacceptable!",
+        "not happy with the quality at all",
+        "I want to file a complaint about your driver",
+        "nobody picks up the phone",
+    ],
+)
+async def test_plain_anger_is_acknowledged_and_not_asked_for_other_words(chat: Chat, text: str) -> None:
+    said = await chat.write(text)
+    assert "sorry" in said.texts[0].lower()
+    assert [payload for _, payload in said.buttons] == ["/skip", "/talk_to_human"]
+    assert "action_clarify" not in said.actions
 
 
 async def test_danger_is_handed_over_at_once(chat: Chat) -> None:
