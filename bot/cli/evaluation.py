@@ -42,7 +42,7 @@ def evaluate(
         if path:
             check_model(path)
     skill, other_skill = load_skill(model), load_skill(other) if other else None
-    heads = measure(golden, Answers.of(golden, skill), Answers.of(golden, other_skill) if other_skill else None)
+    heads = measure(golden, *Answers.of(golden, skill, *([other_skill] if other_skill else [])))
     replayed = None
     if replay_days:
         replay = Replay(replay_days, other.name if other else None, thresholds_in(model), thresholds_in(other or model))

@@ -27,6 +27,8 @@ from bot.learning.statistics import (
 from bot.nlu.skill import Skill
 
 FORMAT = 1
+AT_ONCE = 200
+"""Messages; about as many as an encoder remembers, and enough for long passes."""
 EXAMPLES = 50
 """How many messages of a kind a report names."""
 
@@ -136,10 +138,14 @@ class Answers:
     complaint_from: float
 
     @classmethod
-    def of(cls, golden: Golden, skill: Skill) -> "Answers":
-        """Ask a model."""
-        triages = {file: skill.triage(texts, golden.today) for file, texts in golden.texts.items()}
-        return cls(triages, skill.thresholds.complaint)
+    def of(cls, golden: Golden, *skills: Skill) -> list["Answers"]:
+        """Ask models, all about a few messages before the next, so that their common encoder reads each once."""
+        triages = [{file: list[Triage]() for file in golden.texts} for _ in skills]
+        for file, texts in golden.texts.items():
+            for start in range(0, len(texts), AT_ONCE):
+                for skill, said in zip(skills, triages, strict=True):
+                    said[file] += skill.triage(texts[start : start + AT_ONCE], golden.today)
+        return [cls(said, skill.thresholds.complaint) for skill, said in zip(skills, triages, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +183,7 @@ def digest_of(model: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def measure(golden: Golden, answers: Answers, other: Answers | None) -> tuple[HeadReport, ...]:
+def measure(golden: Golden, answers: Answers, other: Answers | None = None) -> tuple[HeadReport, ...]:
     """Return what a model reaches on each head of the golden tests, beside another one if that is given."""
     reports = []
     for head, (file, wanted) in golden.heads.items():

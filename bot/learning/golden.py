@@ -17,6 +17,7 @@ from bot.conversation.errors import ConfigError
 from bot.conversation.triage import Entity, Triage
 from bot.nlu.intents import OUT_OF_SCOPE
 from bot.nlu.skill import FALLBACK
+from bot.yaml_loader import read_yaml
 
 ENTITIES_FILE = "entities.yml"
 FILES = ("intents.yml", "triage.yml", ENTITIES_FILE)
@@ -164,6 +165,6 @@ def _labels(value: Any) -> Iterable[str]:
 
 def _read(file: Path) -> Any:
     try:
-        return yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        return read_yaml(file.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{file} can't be read: {error}") from error

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bot.conversation.errors import ConfigError
@@ -13,6 +14,7 @@ from bot.conversation.triage import Entity
 from bot.nlu.amounts import Amounts, Currency
 from bot.nlu.dates import Dates
 from bot.nlu.phrases import PhraseBook, tokenizer
+from bot.yaml_loader import read_yaml
 
 ORDER = ("email", "phone", "order_number", "amount", "date", "store", "product")
 """Which kind counts where two overlap; kinds that are not named here come last."""
@@ -125,10 +127,8 @@ def read_patterns(file: Path) -> dict[str, Any]:
     Raises:
         ConfigError: it can't be read.
     """
-    import yaml
-
     try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+        found = read_yaml(file.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError(f"{file} can't be read: {error}") from error
     if not isinstance(found, dict):

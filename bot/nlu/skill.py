@@ -42,7 +42,7 @@ class Thresholds:
     margin: float = 0.1
     out_of_scope: float = 0.2
     complaint: float = COMPLAINT_THRESHOLD
-    urgency: float = 0.5
+    urgency: float = 0.4
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Thresholds":
