@@ -164,6 +164,21 @@ async def test_projected_events_leave_the_stream_and_the_newest_stay_in_the_log(
     assert await project(log, database) == 0
 
 
+async def test_a_projector_that_is_just_ending_is_waited_for(log, database_url) -> None:
+    one, two = Database(database_url), Database(database_url)
+    try:
+        await customer_says(log, "web:kim", "hello")
+        async with running(Projector(log, one)):
+            await eventually(lambda: count(one, EventRow), "the first event")
+            command = asyncio.create_task(Projector(log, two).catch_up())
+            await asyncio.sleep(0.3)
+            assert not command.done()
+        assert await command == 0
+    finally:
+        await one.close()
+        await two.close()
+
+
 async def test_one_projector_works_and_another_takes_over_when_it_dies(log, database_url) -> None:
     one, two = Database(database_url), Database(database_url)
     try:
