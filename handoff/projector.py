@@ -36,7 +36,7 @@ KEEP = 200
 GATHER_S = 0.2
 """How long news are gathered before they are projected: a transaction costs as much as several events."""
 LOCK_RETRY_S = 1.0
-LEAVING_S = 2.0
+LEAVING_S = 5.0
 """How long a projector that has ended may hold the lock: until PostgreSQL notices that its session is over."""
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 _TRY_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended('frontdesk:projector:' || current_schema(), 0))")
@@ -122,7 +122,7 @@ class Projector:
         while not await _try_lock(connection):
             if asyncio.get_running_loop().time() > until:
                 raise Conflict("the projector is running in another process; stop Frontdesk first")
-            await asyncio.sleep(LEAVING_S / 20)
+            await asyncio.sleep(LEAVING_S / 50)
 
     async def _begin(self, connection: AsyncConnection) -> None:
         async with AsyncSession(connection) as session, session.begin():
