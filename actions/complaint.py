@@ -8,6 +8,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.types import DomainDict
 
 from bot.conversation.triage import Remedy, Severity, Triage
+from bot.policies.escalation import MAKE_COMPLAINT
 
 TELLING_WORDS = 6
 """A message with fewer words names a grievance ("where is my parcel!") but hardly tells what happened."""
@@ -38,10 +39,11 @@ class ActionAcknowledgeComplaint(Action):
 
 
 def what_happened(message: dict[str, Any]) -> str | None:
-    """Return the message's text if it tells what happened."""
+    """Return the message's text if it tells what happened, and not only that its writer wants to complain."""
     triage = Triage.model_validate(message.get("triage") or {})
     text = str(message.get("text") or "")
-    tells = triage.severity is not Severity.NONE and triage.categories and len(text.split()) >= TELLING_WORDS
+    only_a_wish = triage.intent == MAKE_COMPLAINT and triage.severity is Severity.NONE
+    tells = triage.categories and len(text.split()) >= TELLING_WORDS and not only_a_wish
     return text if tells else None
 
 

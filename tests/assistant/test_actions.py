@@ -71,9 +71,10 @@ def test_words_in_place_of_an_order_number_are_kept_as_words() -> None:
         ("waited in all day and nobody came", {"severity": "disapproval", "categories": ["delivery"]}, True),
         ("where is it", {"severity": "disapproval", "categories": ["delivery"]}, False),
         ("i am really not happy with you", {"severity": "disapproval"}, False),
-        ("i would like to make a complaint please", {"categories": ["service"]}, False),
+        ("the parcel that was due today never came", {"categories": ["delivery"]}, True),
+        ("i would like to make a complaint please", {"categories": ["service"], "intent": "make_complaint"}, False),
     ],
-    ids=["tells", "too short", "about nothing", "no reproach"],
+    ids=["tells", "too short", "about nothing", "without a reproach", "a wish"],
 )
 def test_a_message_tells_what_happened_or_not(text: str, triage: dict[str, Any], tells: bool) -> None:
     assert what_happened({"text": text, "triage": triage}) == (text if tells else None)

@@ -52,6 +52,20 @@ async def test_plain_anger_is_acknowledged_and_not_asked_for_other_words(chat: C
     assert "action_clarify" not in said.actions
 
 
+async def test_what_was_told_with_the_complaint_is_not_asked_again(chat: Chat) -> None:
+    told = "my parcel never came and im cross"
+    said = await chat.write(told)
+    assert "order number" in said.texts[1]
+    await chat.write("LF-204518")
+    said = await chat.write("just send it again")
+    assert said.handoff
+    assert said.handoff["facts"] == {
+        "what_happened": told,
+        "order_number": "LF-204518",
+        "remedy": "just send it again",
+    }
+
+
 async def test_danger_is_handed_over_at_once(chat: Chat) -> None:
     said = await chat.write("my kettle caught fire and burnt my hand")
     assert said.handoff
