@@ -41,12 +41,12 @@ def evaluate(
     for path in (model, other):
         if path:
             check_model(path)
-    skill, other_skill = load_skill(model), load_skill(other) if other else None
-    heads = measure(golden, *Answers.of(golden, skill, *([other_skill] if other_skill else [])))
+    skills = [load_skill(path) for path in (model, other) if path]
+    heads = measure(golden, *Answers.of(golden, *skills))
     replayed = None
     if replay_days:
         replay = Replay(replay_days, other.name if other else None, thresholds_in(model), thresholds_in(other or model))
-        replayed = asyncio.run(_replay(settings, replay, replay_days, skill, other_skill))
+        replayed = asyncio.run(_replay(settings, replay, replay_days, *skills))
     found = Evaluation(
         model=model.name,
         sha256=digest_of(model),
@@ -102,7 +102,7 @@ def _refusal(model: Path, reasons: list[str]) -> Conflict:
     return Conflict(f"{model.name} is not promoted: " + "; ".join(reasons))
 
 
-async def _replay(settings: Settings, replay: Replay, days: int, skill: Skill, other: Skill | None) -> Replayed:
+async def _replay(settings: Settings, replay: Replay, days: int, skill: Skill, other: Skill | None = None) -> Replayed:
     from handoff.past import past_episodes
 
     now = utc_now()

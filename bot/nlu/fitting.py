@@ -231,7 +231,8 @@ def _solve(
 def _calibrate(logits: Floats, task: Task, judged: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """Return a scale and a shift for each label that make the held-back logits of the judged texts fit best.
 
-    A label that too few of them have is judged by all texts.
+    A label that too few of them have is judged by all texts; one that more or fewer of them have than of all texts, as
+    if the share were the same.
 
     Source: temperature scaling where one label is true (one scale, no shift), else `platt`.
     """
@@ -255,7 +256,7 @@ def _calibrate(logits: Floats, task: Task, judged: NDArray[np.int64]) -> tuple[F
         rows = np.intersect1d(judged, known) if enough else known
         true, share = task.targets[rows, label], task.targets[known, label].mean()
         if 0 < true.sum() < len(true):
-            own = true.mean()  # of what was added later more or fewer have the label than of all texts
+            own = true.mean()
             weights = np.where(true > 0, share / own, (1 - share) / (1 - own))
             scales[label], shifts[label] = platt(logits[rows, label], true, weights)
     return scales, shifts

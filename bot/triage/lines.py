@@ -2,6 +2,7 @@
 
 import codecs
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader, TextIOWrapper
 from typing import AnyStr
@@ -48,31 +49,38 @@ def _decoded(file: BufferedReader, encoding: str | None) -> Iterator[str | None]
     if encoding is None:
         encoding = _utf_16(start)
     if encoding is not None:
-        try:
-            b" ".decode(encoding, "replace")  # "undefined" is an encoding that only fails when it is used
-            text = TextIOWrapper(file, encoding, errors="replace", newline="")
-        except (LookupError, UnicodeError) as error:
-            raise BadInput(f"the encoding {encoding} is not known; try utf-8, cp1252 or utf-16") from error
+        _require_known(encoding)
         first = True
-        try:
+        with _characters(file, encoding, newline="") as text:
             for line in _whole(lambda: text.readline(MAX_LINE_CHARS), "\n"):
                 yield line.removeprefix("\ufeff") if first and line else line
                 first = False
-        finally:
-            text.detach()  # or the file would be closed with it
         return
     if start.startswith(codecs.BOM_UTF8):
         file.read(len(codecs.BOM_UTF8))
     if b"\r" in start[:-1] and b"\n" not in start:  # an old Mac's lines
-        characters = TextIOWrapper(file, "latin-1", newline="\r")
-        try:
-            for line in _whole(lambda: characters.readline(MAX_LINE_CHARS), "\r"):
+        with _characters(file, "latin-1", newline="\r") as text:
+            for line in _whole(lambda: text.readline(MAX_LINE_CHARS), "\r"):
                 yield None if line is None else decode(line.encode("latin-1"))
-        finally:
-            characters.detach()
         return
     for raw in _whole(lambda: file.readline(MAX_LINE_CHARS), b"\n"):
         yield None if raw is None else decode(raw)
+
+
+@contextmanager
+def _characters(file: BufferedReader, encoding: str, newline: str) -> Iterator[TextIOWrapper]:
+    text = TextIOWrapper(file, encoding, errors="replace", newline=newline)
+    try:
+        yield text
+    finally:
+        text.detach()  # or the file would be closed with it
+
+
+def _require_known(encoding: str) -> None:
+    try:
+        b" ".decode(encoding, "replace")  # "undefined" is an encoding that only fails when it is used
+    except (LookupError, UnicodeError) as error:
+        raise BadInput(f"the encoding {encoding} is not known; try utf-8, cp1252 or utf-16") from error
 
 
 def _utf_16(start: bytes) -> str | None:
