@@ -14,6 +14,7 @@ from bench.heads import command_line, cross_judged, judged
 from bench.labelled import EVEN, Row, Trained, false_alarms, measure_triage
 from bot.nlu.encoder import shared_encoder
 from bot.nlu.heads import COMPLAINT_THRESHOLD, Judgement
+from bot.nlu.intents import Taught
 from bot.nlu.triage_data import read_examples
 
 SHIPPED = {"all": {"auc": 0.87}, "addressed": {"auc": 0.90}}
@@ -23,7 +24,7 @@ RECALL, FALSE_ALARMS = 0.75, 0.10
 
 def shipped() -> Trained:
     """Train on the shipped sentences."""
-    return Trained(shared_encoder(), read_examples(Path("nlu_data/triage")), [])
+    return Trained(shared_encoder(), read_examples(Path("nlu_data/triage")), Taught([]))
 
 
 def ask(heads: Trained, rows: Sequence[Row]) -> list[Judgement]:

@@ -20,13 +20,14 @@ import numpy as np
 from sklearn.model_selection import StratifiedShuffleSplit
 
 from bench.bars import Figure, finish, parser
-from bench.labelled import EVEN, Row, Trained, as_examples, kind_of, read
+from bench.labelled import EVEN, Row, Trained, as_examples, as_taught, kind_of, read
 from bot.cli.fine_tuning import shown
 from bot.cli.process import Reporter
 from bot.learning import finetune
 from bot.nlu.checkpoint import Checkpoint, find_checkpoint
 from bot.nlu.encoder import Encoder, prepare_encoder
 from bot.nlu.heads import COMPLAINT_THRESHOLD
+from bot.nlu.intents import Taught
 from bot.nlu.triage_data import Example, read_examples
 
 SENTENCES = Path("nlu_data/triage")
@@ -80,13 +81,13 @@ class Bench:
         return cls(list(checkpoints.values())[-1], untuned, folder)
 
 
-def train(examples: Sequence[Example], intents: Sequence[tuple[str, str]], bench: Bench, complaint_from: float) -> Run:
+def train(examples: Sequence[Example], intents: Taught, bench: Bench, complaint_from: float) -> Run:
     """Tune, and train heads over each encoder."""
     from bot.learning.finetune.lessons import intent_lesson, triage_lesson
     from bot.learning.finetune.training import Recipe
     from bot.learning.finetune.tuning import tune_encoder
 
-    lessons = triage_lesson(examples), intent_lesson(intents)
+    lessons = triage_lesson(examples), intent_lesson(intents.examples)
     began = time.perf_counter()
     with shown(Reporter(None)) as progress:
         tuned = tune_encoder(bench.checkpoint, *lessons, bench.folder, Recipe(), progress)
@@ -107,17 +108,16 @@ def train_on(rows: Sequence[Row], bench: Bench) -> Run:
     """Train on the rows of a file."""
     kind = kind_of(rows)
     if kind == "intent":
-        return train([], [(row.text, row.label) for row in rows], bench, EVEN)
-    return train(as_examples(rows, kind), [], bench, EVEN)
+        return train([], as_taught(rows), bench, EVEN)
+    return train(as_examples(rows, kind), Taught([]), bench, EVEN)
 
 
 def shipped(bench: Bench) -> Run:
     """Train on the shipped sentences, of all heads."""
-    from bot.rasa_runtime import intent_examples
+    from bot.rasa_runtime import taught_intents
 
-    return train(
-        read_examples(SENTENCES), intent_examples(Path("domain.yml"), Path("nlu_data")), bench, COMPLAINT_THRESHOLD
-    )
+    taught = taught_intents(Path("domain.yml"), Path("nlu_data"))
+    return train(read_examples(SENTENCES), taught, bench, COMPLAINT_THRESHOLD)
 
 
 def compare(found: Sequence[Measured], what: str, addressed: bool | None = None) -> list[Figure]:

@@ -10,8 +10,9 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
 from bench.bars import parser
-from bench.labelled import Row, Trained, as_examples, kind_of, read
+from bench.labelled import Row, Trained, as_examples, as_taught, kind_of, read
 from bot.nlu.encoder import Encoder, shared_encoder
+from bot.nlu.intents import Taught
 
 Said = TypeVar("Said")
 
@@ -47,8 +48,8 @@ def trained_on(rows: Sequence[Row]) -> Trained:
     kind = kind_of(rows)
     encoder = _remembering()
     if kind == "intent":
-        return Trained(encoder, [], [(row.text, row.label) for row in rows])
-    return Trained(encoder, as_examples(rows, kind), [])
+        return Trained(encoder, [], as_taught(rows))
+    return Trained(encoder, as_examples(rows, kind), Taught([]))
 
 
 @cache

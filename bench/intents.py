@@ -24,9 +24,9 @@ BARS = {
 
 def shipped() -> Trained:
     """Train on the shipped intents."""
-    from bot.rasa_runtime import intent_examples
+    from bot.rasa_runtime import taught_intents
 
-    return Trained(shared_encoder(), [], intent_examples(Path("domain.yml"), Path("nlu_data")))
+    return Trained(shared_encoder(), [], taught_intents(Path("domain.yml"), Path("nlu_data")))
 
 
 def ask(heads: Trained, rows: Sequence[Row]) -> list[IntentGuess]:

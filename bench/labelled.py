@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, f1_score, recall_score, roc_auc_scor
 from bot.nlu.encoder import Encoder, Encoding
 from bot.nlu.fitting import Task, calibration_error
 from bot.nlu.heads import COMPLAINT_THRESHOLD, Judgement, train_heads
-from bot.nlu.intents import OUT_OF_SCOPE, IntentGuess, train_intents
+from bot.nlu.intents import OUT_OF_SCOPE, IntentGuess, Taught, train_intents
 from bot.nlu.text import prepare
 from bot.nlu.triage_data import Example
 
@@ -70,6 +70,11 @@ def as_examples(rows: Sequence[Row], kind: str) -> list[Example]:
     ]
 
 
+def as_taught(rows: Sequence[Row]) -> Taught:
+    """Return rows as examples of intents, of which nothing is known but the name."""
+    return Taught.of([(row.text, OUT_OF_SCOPE if row.label == OOS else row.label) for row in rows], {})
+
+
 class Trained:
     """Heads over an encoder."""
 
@@ -77,15 +82,14 @@ class Trained:
         self,
         encoder: Encoder,
         examples: Sequence[Example],
-        intents: Sequence[tuple[str, str]],
+        intents: Taught,
         complaint_from: float = COMPLAINT_THRESHOLD,
     ) -> None:
         """Fit the heads."""
         self.complaint_from = complaint_from
         self.encoder = encoder
         self.heads = train_heads(self._encode([one.text for one in examples]), examples) if examples else None
-        names = [OUT_OF_SCOPE if name == OOS else name for _, name in intents]
-        self.intents = train_intents(self._encode([text for text, _ in intents]), names) if intents else None
+        self.intents = train_intents(self._encode(intents.texts), intents) if intents.examples else None
 
     def judge(self, rows: Sequence[Row]) -> list[Judgement]:
         """Return what the heads of triage say of rows."""

@@ -26,6 +26,9 @@ from bot.nlu.slim_imports import bring_distutils
 if TYPE_CHECKING:
     from rasa.core.processor import MessageProcessor
     from rasa.core.tracker_store import TrackerStore
+    from rasa.shared.nlu.training_data.training_data import TrainingData
+
+    from bot.nlu.intents import Taught
 
 logger = logging.getLogger(__name__)
 
@@ -158,8 +161,8 @@ def train(out_dir: Path, config: Path, domain: Path, data: Path) -> Path:
     return model
 
 
-def intent_examples(domain: Path, data: Path) -> list[tuple[str, str]]:
-    """Return the examples of all intents, each with its full intent, as training reads them.
+def taught_intents(domain: Path, data: Path) -> Taught:
+    """Return what is known of all intents, as training reads it.
 
     Raises:
         ConfigError: Rasa refused the files; the text is what it said.
@@ -171,10 +174,21 @@ def intent_examples(domain: Path, data: Path) -> list[tuple[str, str]]:
             from rasa.shared.importers.importer import TrainingDataImporter
 
             importer = TrainingDataImporter.load_from_dict({}, None, str(domain), _rasa_files(data))
-            found = importer.get_nlu_data().intent_examples
+            return taught_by(importer.get_nlu_data())
     except rasa_errors as error:
         raise ConfigError(f"training failed: {_told(error)}") from error
-    return [(one.get("text"), one.get_full_intent()) for one in found if one.get("text")]
+
+
+def taught_by(training_data: TrainingData) -> Taught:
+    """Return what training data tells of intents."""
+    from bot.nlu.intents import Taught
+
+    examples = [(one.get("text"), one.get_full_intent()) for one in training_data.intent_examples if one.get("text")]
+    answers = {
+        action.removeprefix("utter_"): [one["text"] for one in answers if one.get("text")]
+        for action, answers in training_data.responses.items()
+    }
+    return Taught.of(examples, answers)
 
 
 def _errors() -> tuple[type[Exception], ...]:

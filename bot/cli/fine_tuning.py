@@ -89,11 +89,11 @@ def _tune(assistant: AssistantSettings, components: Mapping[str, Mapping[str, An
     from bot.learning.finetune.tuning import tune_encoder
     from bot.nlu.checkpoint import find_checkpoint
     from bot.nlu.triage_data import read_examples
-    from bot.rasa_runtime import intent_examples
+    from bot.rasa_runtime import taught_intents
 
     sentences = Path(components["TriageClassifier"].get("sentences") or assistant.data / "triage")
     triage = triage_lesson(read_examples(sentences))
-    intents = intent_lesson(intent_examples(assistant.domain, assistant.data))
+    intents = intent_lesson(taught_intents(assistant.domain, assistant.data).examples)
     checkpoint = find_checkpoint(components["IntentClassifier"].get("encoder"))
     with shown(reporter) as progress:
         return tune_encoder(checkpoint, triage, intents, assistant.models / ENCODERS, Recipe(), progress)

@@ -12,7 +12,7 @@ from bot.learning.training_data import Labelled, Phrase
 from bot.nlu.encoder import Encoder, Encoding
 from bot.nlu.fitting import Fit, Task
 from bot.nlu.heads import fit_heads, tasks_of
-from bot.nlu.intents import fit_intents
+from bot.nlu.intents import Taught, fit_intents
 from bot.nlu.linear import Floats, to_probabilities
 from bot.nlu.text import prepare
 
@@ -38,7 +38,8 @@ def cross_validate(
         progress(f"encoding {len(phrases)} examples")
         encoding = _encode(encoder, [phrase.text for phrase in phrases])
         progress("cross-validating the intents")
-        found += _intents(phrases, fit_intents(encoding, [phrase.intent for phrase in phrases])[0])
+        taught = Taught([(phrase.text, phrase.intent) for phrase in phrases])
+        found += _intents(phrases, fit_intents(encoding, taught)[0])
     if sentences:
         progress(f"encoding {len(sentences)} triage sentences")
         encoding = _encode(encoder, [sentence.text for sentence in sentences])

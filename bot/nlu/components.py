@@ -27,7 +27,7 @@ from bot.nlu.text import prepare as prepare_text
 from bot.nlu.triage_data import data_digest, read_examples
 from bot.nlu.urgency import FILE as URGENCY_FILE
 from bot.nlu.urgency import UrgencyPhrases
-from bot.rasa_runtime import code_digest, prepare
+from bot.rasa_runtime import code_digest, prepare, taught_by
 from bot.whole_files import new_folder
 
 prepare()
@@ -162,11 +162,10 @@ class IntentClassifier(_Component):
         }
 
     def train(self, training_data: TrainingData) -> Resource:
-        """Train on the examples of all intents."""
-        examples = [one for one in training_data.intent_examples if one.get(TEXT)]
-        names = [one.get_full_intent() for one in examples]
+        """Train on the examples and the answers of all intents."""
+        taught = taught_by(training_data)
         encoder = self._encoder()
-        head = train_intents(encoder.encode([prepare_text(one.get(TEXT)) for one in examples]), names)
+        head = train_intents(encoder.encode([prepare_text(text) for text in taught.texts]), taught)
         head = dataclasses.replace(head, about={**head.about, "encoder": encoder.fingerprint()})
         self._carry(encoder)
         with self._storage.write_to(self._resource) as folder:

@@ -116,18 +116,24 @@ class Fit:
     calibration_error: float
 
 
-def fit(space: Space, task: Task) -> Fit:
-    """Train and calibrate a head. Texts whose labels are not known still get held-back logits."""
-    return fit_all({"": (space, task)})[""]
+def fit(space: Space, task: Task, judged: NDArray[np.int64] | None = None) -> Fit:
+    """Train and calibrate a head; the rows of `judged`, or else all, are those that it is calibrated on.
+
+    Texts whose labels are not known still get held-back logits.
+    """
+    return _fit_all({"": (space, task)}, judged)[""]
 
 
-def fit_all(heads: Mapping[str, tuple[Space, Task]], fresh: NDArray[np.bool_] | None = None) -> dict[str, Fit]:
+def fit_all(heads: Mapping[str, tuple[Space, Task]], fresh: NDArray[np.bool_]) -> dict[str, Fit]:
     """Train and calibrate heads, two at a time.
 
     `fresh` `(n,)` says of which texts the encoder does not know the labels already; if those are enough, the
     probabilities are calibrated on them alone.
     """
-    judged = np.flatnonzero(fresh) if fresh is not None and fresh.sum() >= FEWEST_FRESH else None
+    return _fit_all(heads, np.flatnonzero(fresh) if fresh.sum() >= FEWEST_FRESH else None)
+
+
+def _fit_all(heads: Mapping[str, tuple[Space, Task]], judged: NDArray[np.int64] | None) -> dict[str, Fit]:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     # On a busy machine two threads of one small product wait for each other, ten times as long as one thread takes.

@@ -8,7 +8,7 @@ from bot.conversation.errors import ConfigError
 from bot.conversation.triage import Category, Remedy, Sentiment, Severity
 from bot.nlu.encoder import Encoder
 from bot.nlu.heads import TriageHeads, fit_heads, tasks_of, train_heads
-from bot.nlu.intents import OUT_OF_SCOPE, IntentHead, train_intents
+from bot.nlu.intents import OUT_OF_SCOPE, IntentHead, Taught, train_intents
 from bot.nlu.triage_data import Example, read_examples
 
 COMPLAINTS = (
@@ -45,7 +45,7 @@ def heads(encoder: Encoder) -> TriageHeads:
 @pytest.fixture(scope="module")
 def intents(encoder: Encoder) -> IntentHead:
     examples = [(text, name) for name, texts in INTENTS.items() for text in texts]
-    return train_intents(encoder.encode([text for text, _ in examples]), [name for _, name in examples])
+    return train_intents(encoder.encode([text for text, _ in examples]), Taught(examples))
 
 
 def test_heads_learn_what_they_were_shown(encoder: Encoder, heads: TriageHeads) -> None:
@@ -117,9 +117,40 @@ def test_a_phrase_that_was_taught_is_found_again(encoder: Encoder, intents: Inte
 
 def test_the_same_words_may_be_taught_for_two_intents(encoder: Encoder) -> None:
     texts = ["when do you open", "open late", "closing time", "refund please"]
-    head = train_intents(encoder.encode(texts * 2), ["faq/hours"] * 4 + ["faq/refund"] * 4)
+    examples = [(text, name) for name in ("faq/hours", "faq/refund") for text in texts]
+    head = train_intents(encoder.encode(texts * 2), Taught(examples))
     (guess,) = head.guess(encoder.encode(["open late"]))
     assert guess.confidence == pytest.approx(0.5, abs=0.05)
+
+
+def test_what_is_known_of_an_intent_besides_its_examples() -> None:
+    examples = [("opening hours", "faq/hours"), ("my kettle broke", "make_complaint"), ("a poem", OUT_OF_SCOPE)]
+    answers = {
+        "faq/hours": ["We open at nine. On Sunday we open at ten!", "On Sunday we open at ten!"],
+        "faq/old": ["x"],
+    }
+    taught = Taught.of(examples, answers)
+    assert taught.hints == [
+        ("We open at nine.", "faq/hours"),
+        ("On Sunday we open at ten!", "faq/hours"),
+        ("make complaint", "make_complaint"),
+    ]
+    assert taught.texts[3:] == [text for text, _ in taught.hints]
+    assert taught.names[2:4] == [OUT_OF_SCOPE, "faq/hours"]
+
+
+def test_an_answer_teaches_what_is_asked_but_is_no_example(encoder: Encoder) -> None:
+    examples = [(text, name) for name, texts in INTENTS.items() for text in texts]
+    answers = {"faq/hours": ["Our café serves breakfast and cake."], "faq/refund": ["It takes five days."]}
+    plain, hinted = Taught(examples), Taught.of(examples, answers)
+    asked = encoder.encode(["does your café have cake"])
+    one, other = (
+        dict(train_intents(encoder.encode(each.texts), each).guess(asked)[0].ranking)["faq/hours"]
+        for each in (plain, hinted)
+    )
+    assert one < other
+    about = train_intents(encoder.encode(hinted.texts), hinted).about
+    assert (about["examples"], about["fewest"]) == (12, 4)
 
 
 def test_what_is_out_of_scope_scores_higher_than_what_is_not(encoder: Encoder, intents: IntentHead) -> None:
@@ -140,13 +171,13 @@ def test_intents_are_the_same_after_save_and_load_and_alone(
 
 def test_training_twice_gives_the_same(encoder: Encoder, intents: IntentHead) -> None:
     examples = [(text, name) for name, texts in INTENTS.items() for text in texts]
-    again = train_intents(encoder.encode([text for text, _ in examples]), [name for _, name in examples])
+    again = train_intents(encoder.encode([text for text, _ in examples]), Taught(examples))
     np.testing.assert_array_equal(again.linear.weights, intents.linear.weights)
 
 
 def test_one_intent_is_not_enough(encoder: Encoder) -> None:
     with pytest.raises(ConfigError, match="two intents"):
-        train_intents(encoder.encode(["a", "b"]), ["greet", "greet"])
+        train_intents(encoder.encode(["a", "b"]), Taught([("a", "greet"), ("b", "greet")]))
 
 
 @pytest.mark.parametrize("file", ["intents.npz", "nearest.npz"])
