@@ -118,7 +118,7 @@ def measure_cosine(cache: Path) -> dict[str, float]:
     encoder = shared_encoder(None, cache)
     for name in ("tokenizer.json", "meta.json"):
         (exact_folder / name).write_bytes((encoder.folder / name).read_bytes())
-    export(find_checkpoint(), exact_folder, int8=False)
+    export(find_checkpoint(), exact_folder)
     texts = messages(200)
     exact, quick = Encoder(exact_folder).encode(texts), encoder.encode(texts)
     layers = [cosine(exact.layers[:, layer], quick.layers[:, layer]) for layer in range(encoder.depth)]

@@ -89,7 +89,7 @@ class Trained:
         self.complaint_from = complaint_from
         self.encoder = encoder
         self.heads = train_heads(self._encode([one.text for one in examples]), examples) if examples else None
-        self.intents = train_intents(self._encode(intents.texts), intents) if intents.examples else None
+        self.intents = train_intents(self._encode(intents.texts, triage=False), intents) if intents.examples else None
 
     def judge(self, rows: Sequence[Row]) -> list[Judgement]:
         """Return what the heads of triage say of rows."""
@@ -99,7 +99,7 @@ class Trained:
     def guess(self, rows: Sequence[Row]) -> list[IntentGuess]:
         """Return what the head of intents says of rows."""
         assert self.intents
-        return self.intents.guess(self._encode([row.text for row in rows]))
+        return self.intents.guess(self._encode([row.text for row in rows], triage=False))
 
     def measure(self, rows: Sequence[Row]) -> dict[str, float]:
         """Return the figures for rows."""
@@ -108,8 +108,8 @@ class Trained:
             return measure_intents(rows, self.guess(rows))
         return measure_triage(rows, kind, self.judge(rows), self.complaint_from)
 
-    def _encode(self, texts: Sequence[str]) -> Encoding:
-        return self.encoder.encode([prepare(text) for text in texts])
+    def _encode(self, texts: Sequence[str], triage: bool = True) -> Encoding:
+        return self.encoder.encode([prepare(text) for text in texts], triage)
 
 
 def measure_triage(

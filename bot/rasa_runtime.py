@@ -161,7 +161,7 @@ def train(out_dir: Path, config: Path, domain: Path, data: Path) -> Path:
     return model
 
 
-def taught_intents(domain: Path, data: Path) -> Taught:
+def taught_intents(domain: Path, data: Path) -> "Taught":
     """Return what is known of all intents, as training reads it.
 
     Raises:
@@ -179,7 +179,7 @@ def taught_intents(domain: Path, data: Path) -> Taught:
         raise ConfigError(f"training failed: {_told(error)}") from error
 
 
-def taught_by(training_data: TrainingData) -> Taught:
+def taught_by(training_data: "TrainingData") -> "Taught":
     """Return what training data tells of intents."""
     from bot.nlu.intents import Taught
 

@@ -36,7 +36,7 @@ def cross_validate(
     found: list[Finding] = []
     if len({phrase.intent for phrase in phrases}) > 1:
         progress(f"encoding {len(phrases)} examples")
-        encoding = _encode(encoder, [phrase.text for phrase in phrases])
+        encoding = _encode(encoder, [phrase.text for phrase in phrases], triage=False)
         progress("cross-validating the intents")
         taught = Taught([(phrase.text, phrase.intent) for phrase in phrases])
         found += _intents(phrases, fit_intents(encoding, taught)[0])
@@ -51,8 +51,8 @@ def cross_validate(
     return found
 
 
-def _encode(encoder: Encoder, texts: Sequence[str]) -> Encoding:
-    return encoder.encode([prepare(text) for text in texts])
+def _encode(encoder: Encoder, texts: Sequence[str], triage: bool = True) -> Encoding:
+    return encoder.encode([prepare(text) for text in texts], triage)
 
 
 def _intents(phrases: Sequence[Phrase], found: Fit) -> Iterator[Finding]:

@@ -165,7 +165,7 @@ class IntentClassifier(_Component):
         """Train on the examples and the answers of all intents."""
         taught = taught_by(training_data)
         encoder = self._encoder()
-        head = train_intents(encoder.encode([prepare_text(text) for text in taught.texts]), taught)
+        head = train_intents(encoder.encode([prepare_text(text) for text in taught.texts], triage=False), taught)
         head = dataclasses.replace(head, about={**head.about, "encoder": encoder.fingerprint()})
         self._carry(encoder)
         with self._storage.write_to(self._resource) as folder:

@@ -1,6 +1,6 @@
 """Texts to vectors: one pass of a small transformer gives a sentence vector and a vector of every layer.
 
-Where there is a branch, a pass through it gives the vectors that the triage reads; who asks for one pays for that one.
+Where there is a branch, the triage reads its vectors, too; who needs only the topic of texts does not pay for it.
 Texts of the same number of tokens are run in one pass, without padding: what else is in a batch can't change a single
 bit of a result, and a text that was seen lately is answered from memory. The passes are spread over threads.
 """
@@ -11,7 +11,8 @@ import shutil
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, lru_cache
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any, ClassVar
@@ -22,9 +23,11 @@ from numpy.typing import NDArray
 
 from bot.conversation.errors import ConfigError
 from bot.nlu.branch import read_tuned_with, text_number
+from bot.nlu.calibration import largest_inputs
 from bot.nlu.checkpoint import Checkpoint, find_checkpoint
-from bot.nlu.export import BRANCH, FORMAT, LAYERS, WORDS, can_export, export, refusal
+from bot.nlu.export import BRANCH, FORMAT, LAYERS, TRUNK, can_export, export, refusal
 from bot.nlu.passes import PASS_TOKENS, Pass, Tokens, divide
+from bot.nlu.sessions import open_session
 from bot.whole_files import new_folder
 
 logger = logging.getLogger(__name__)
@@ -36,9 +39,9 @@ MIN_COSINE = 0.99
 """Least mean cosine between the layers' vectors in int8 and in fp32; below it the weights stay in fp32."""
 
 Floats = NDArray[np.float32]
-Run = Callable[[Tokens, str], list[Floats]]
-"""Gives `layers`, with the sentence before them, or `branch`, for texts of n tokens, `(n, texts) int64`; each
-`(texts, …)`."""
+Run = Callable[[Tokens, bool], list[Floats]]
+"""Gives the sentence and the layers, and those of the branch if asked for, of texts of n tokens, `(n, texts) int64`;
+each `(texts, …)`."""
 
 _OWN_MODEL = "model.onnx"
 """Of somebody else's making."""
@@ -55,50 +58,33 @@ _CHECKED_WITH = (
 )
 
 
+@dataclass(frozen=True, eq=False)
 class Encoding:
-    """What an encoder says of n texts; each part is computed when it is asked for first.
+    """What an encoder says of n texts.
 
-    `texts` are what was encoded.
+    Attributes:
+        texts: what was encoded.
+        sentence: the sentence vectors, `(n, width)`; rows of length 1.
+        layers: the mean of the token vectors of each layer, `(n, layers, width)`; embeddings first, not normalised.
+        branch: the same of the upper half of the branch's layers, `(n, upper layers, width)`; None if there is none, or
+            it was not asked for.
+        fresh: which texts the encoder was not tuned with, `(n,)`.
     """
 
-    def __init__(self, texts: Sequence[str], encoder: "Encoder") -> None:
-        """Say of which texts; `Encoder.encode` does."""
-        self.texts = tuple(texts)
-        self._encoder = encoder
-
-    @property
-    def sentence(self) -> Floats:
-        """The sentence vectors, `(n, width)`; rows of length 1."""
-        return self._own[0]
-
-    @property
-    def layers(self) -> Floats:
-        """The mean of the token vectors of each layer, `(n, layers, width)`; embeddings first, not normalised."""
-        return self._own[1]
-
-    @cached_property
-    def upper(self) -> Floats:
-        """The upper half of the layers, `(n, upper layers, width)`; twice as many where there is a branch.
-
-        Those of the branch, which was tuned for the triage, come first.
-        """
-        own = self.layers[:, -max(1, self.layers.shape[1] // 2) :]
-        if not self._encoder.branched:
-            return own
-        return np.concatenate([self._encoder.vectors(self.texts, "branch")[0], own], axis=1)
-
-    @cached_property
-    def fresh(self) -> NDArray[np.bool_]:
-        """Which texts the encoder was not tuned with, `(n,)`."""
-        return np.array([text_number(text) not in self._encoder.tuned_with for text in self.texts], np.bool_)
+    texts: tuple[str, ...]
+    sentence: Floats
+    layers: Floats
+    branch: Floats | None
+    fresh: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.texts)
 
-    @cached_property
-    def _own(self) -> list[Floats]:
-        sentence, layers = self._encoder.vectors(self.texts, "layers")
-        return [sentence / np.maximum(np.linalg.norm(sentence, axis=1, keepdims=True), 1e-12), layers]
+    @property
+    def upper(self) -> Floats:
+        """The upper half of the layers, `(n, upper layers, width)`; those of the branch, if it has any, come first."""
+        own = self.layers[:, -max(1, self.layers.shape[1] // 2) :]
+        return own if self.branch is None else np.concatenate([self.branch, own], axis=1)
 
 
 class Encoder:
@@ -114,7 +100,7 @@ class Encoder:
             folder: with ONNX files, `tokenizer.json` and `meta.json`.
             threads: for one pass; more than one makes the workers of one machine fight for cores.
             batch_threads: how many passes of a batch run at once.
-            remember: how many results are kept; a text has two where there is a branch.
+            remember: of how many texts the results are kept.
         """
         self.folder = folder
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
@@ -125,39 +111,36 @@ class Encoder:
         self.tuned_with = frozenset(meta["tuned_with"])
         self.branched: bool = meta["branched"]
         self._tokenize = load_tokenizer(folder / "tokenizer.json", meta["max_tokens"])
-        self._run = _load_model(folder, meta, threads)
+        self._run = _load_model(folder, meta, threads, lambda: self.both_at_once)
         self._batch_threads = max(1, batch_threads)
         self._remember = remember
-        self._seen: OrderedDict[tuple[str, str], list[Floats]] = OrderedDict()
+        self._seen: OrderedDict[str, list[Floats]] = OrderedDict()
         self._lock = Lock()
-        parts = ("layers", "branch") if self.branched else ("layers",)
-        tokens = self._tokenize("ok")[:, None]
-        self._shapes = {part: [values.shape[1:] for values in self._run(tokens, part)] for part in parts}
-        self.depth, self.width = self._shapes["layers"][1]
+        self._shapes = [values.shape[1:] for values in self._run(self._tokenize("ok")[:, None], self.branched)]
+        self.depth, self.width = self._shapes[1]
 
-    def encode(self, texts: Sequence[str]) -> Encoding:
-        """Return the vectors of texts, in their order."""
-        if self.both_at_once and self.branched and len(texts) == 1 and not self._recall(texts, "branch"):
-            branch = self._beside.submit(self.vectors, texts, "branch")
-            self.vectors(texts, "layers")
-            branch.result()
-        return Encoding(texts, self)
+    def encode(self, texts: Sequence[str], triage: bool = True) -> Encoding:
+        """Return the vectors of texts, in their order; without those of the branch if they are not for the `triage`."""
+        branch = triage and self.branched
+        found = self._vectors(texts, branch)
+        sentence = found[0] / np.maximum(np.linalg.norm(found[0], axis=1, keepdims=True), 1e-12)
+        fresh = np.array([text_number(text) not in self.tuned_with for text in texts], np.bool_)
+        return Encoding(tuple(texts), sentence, found[1], found[2] if branch else None, fresh)
 
-    def vectors(self, texts: Sequence[str], part: str) -> list[Floats]:
-        """Return what one part of the encoder, `layers` or `branch`, gives for texts; each `(n, …)`."""
+    def _vectors(self, texts: Sequence[str], branch: bool) -> list[Floats]:
         places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
-        found = [np.empty((len(places), *shape), np.float32) for shape in self._shapes[part]]
-        known = self._recall(places, part)
+        found = [np.empty((len(places), *shape), np.float32) for shape in self._shapes[: 3 if branch else 2]]
+        known = self._recall(places, len(found))
         for text, row in known.items():
-            for vectors, value in zip(found, row, strict=True):
+            for vectors, value in zip(found, row, strict=False):
                 vectors[places[text]] = value
         tokens = {text: self._tokenize(text) for text in places if text not in known}
         passes = divide(tokens, self._pass_tokens, self._batch_threads)
-        for one, results in zip(passes, self._run_all(passes, part), strict=True):
+        for one, results in zip(passes, self._run_all(passes, branch), strict=True):
             rows = [places[text] for text in one]
             for vectors, values in zip(found, results, strict=True):
                 vectors[rows] = values
-            self._keep({text: [vectors[places[text]].copy() for vectors in found] for text in one}, part)
+            self._keep({text: [vectors[places[text]].copy() for vectors in found] for text in one})
         if len(places) == len(texts):
             return found
         return [vectors[[places[text] for text in texts]] for vectors in found]
@@ -171,13 +154,9 @@ class Encoder:
         """Return what a model that was trained on these vectors must find again."""
         return self.digest
 
-    @cached_property
-    def _beside(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(1)
-
-    def _run_all(self, passes: Sequence[Pass], part: str) -> Iterator[list[Floats]]:
+    def _run_all(self, passes: Sequence[Pass], branch: bool) -> Iterator[list[Floats]]:
         def run(one: Pass) -> list[Floats]:
-            return self._run(np.stack(list(one.values()), axis=1), part)
+            return self._run(np.stack(list(one.values()), axis=1), branch)
 
         if len(passes) > 1 and self._batch_threads > 1:
             with ThreadPoolExecutor(self._batch_threads) as pool:
@@ -185,18 +164,20 @@ class Encoder:
         else:
             yield from map(run, passes)
 
-    def _recall(self, texts: Iterable[str], part: str) -> dict[str, list[Floats]]:
+    def _recall(self, texts: Iterable[str], parts: int) -> dict[str, list[Floats]]:
         found = {}
         with self._lock:
             for text in texts:
-                if (text, part) in self._seen:
-                    self._seen.move_to_end((text, part))
-                    found[text] = self._seen[text, part]
+                if len(self._seen.get(text, ())) >= parts:
+                    self._seen.move_to_end(text)
+                    found[text] = self._seen[text]
         return found
 
-    def _keep(self, rows: Mapping[str, list[Floats]], part: str) -> None:
+    def _keep(self, rows: Mapping[str, list[Floats]]) -> None:
         with self._lock:
-            self._seen.update(((text, part), row) for text, row in rows.items())
+            for text, row in rows.items():
+                self._seen[text] = row
+                self._seen.move_to_end(text)
             while len(self._seen) > self._remember:
                 self._seen.popitem(last=False)
 
@@ -300,11 +281,13 @@ def _write(checkpoint: Checkpoint, folder: Path) -> None:
         meta |= {"branched": True, "tuned_with": read_tuned_with(checkpoint.branch).tolist()}
     write_tokenizer(checkpoint, folder / "tokenizer.json")
     if can_export(checkpoint):
-        export(checkpoint, folder)
         exact = folder / "exact"
         exact.mkdir()
-        export(checkpoint, exact, int8=False)
-        meta["cosine"] = _compare(folder, exact, folder / "tokenizer.json", meta)
+        export(checkpoint, exact)
+        tokenize = load_tokenizer(folder / "tokenizer.json", checkpoint.max_tokens)
+        texts = [tokenize(text) for text in _CHECKED_WITH]
+        export(checkpoint, folder, largest_inputs(checkpoint, texts))
+        meta["cosine"] = _compare(folder, exact, texts, meta)
         if meta["cosine"] < MIN_COSINE:
             logger.warning("encoder_stays_in_fp32 cosine=%.4f", meta["cosine"])
             for file in exact.iterdir():
@@ -320,44 +303,44 @@ def _write(checkpoint: Checkpoint, folder: Path) -> None:
     (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
 
 
-def _compare(folder: Path, exact: Path, tokenizer: Path, meta: dict[str, Any]) -> float:
-    tokenize = load_tokenizer(tokenizer, meta["max_tokens"])
-    parts = ("layers", *(("branch",) if meta["branched"] else ()))
+def _compare(folder: Path, exact: Path, texts: Sequence[Tokens], meta: dict[str, Any]) -> float:
     runs = [_load_model(each, meta, threads=1) for each in (folder, exact)]
 
-    def vectors(run: Run, text: str) -> Floats:
-        return np.concatenate([run(tokenize(text)[:, None], part)[-1][0] for part in parts])
+    def vectors(run: Run, tokens: Tokens) -> Floats:
+        return np.concatenate([values[0] for values in run(tokens[:, None], meta["branched"])[1:]])
 
-    first, second = (np.stack([vectors(run, text) for text in _CHECKED_WITH]) for run in runs)
+    first, second = (np.stack([vectors(run, tokens) for tokens in texts]) for run in runs)
     return cosine(first, second)
 
 
-def _load_model(folder: Path, meta: dict[str, Any], threads: int) -> Run:
+def _load_model(
+    folder: Path, meta: dict[str, Any], threads: int, both_at_once: Callable[[], bool] = lambda: False
+) -> Run:
     if meta["own"]:
         return _own_model(_session(folder / _OWN_MODEL, threads), bool(meta["first_token"]))
-    words = _session(folder / WORDS, threads)
-    parts = {"layers": _session(folder / LAYERS, threads)}
-    if meta["branched"]:
-        parts["branch"] = _session(folder / BRANCH, threads)
+    names = (TRUNK, LAYERS, BRANCH) if meta["branched"] else (TRUNK, LAYERS)
+    sessions = {name: _session(folder / name, threads) for name in names}
+    beside = ThreadPoolExecutor(1)
 
-    def run(tokens: Tokens, part: str) -> list[Floats]:
-        (embedded,) = words.run(None, {"input_ids": tokens})
-        found: list[Floats] = parts[part].run(None, {"embedded": embedded})
+    def run(tokens: Tokens, branch: bool) -> list[Floats]:
+        hidden, lower = sessions[TRUNK].run(["hidden", "lower"], {"input_ids": tokens})
+        given = {"hidden": hidden}
+        at_once = branch and both_at_once() and tokens.shape[1] == 1
+        pending = beside.submit(sessions[BRANCH].run, ["branch"], given) if at_once else None
+        sentence, upper = sessions[LAYERS].run(["sentence", "layers"], given)
+        found = [sentence, np.concatenate([lower, upper], axis=1)]
+        if pending:
+            found += pending.result()
+        elif branch:
+            found += sessions[BRANCH].run(["branch"], given)
         return found
 
     return run
 
 
 def _session(file: Path, threads: int) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        return open_session(str(file), threads)
     except Exception as error:
         raise ConfigError(f"encoder: {file} can't be loaded; delete its folder, it is made again: {error}") from error
 
@@ -376,7 +359,7 @@ def _own_model(session: Any, first_token: bool) -> Run:
     if output is None:
         raise ConfigError("encoder: the ONNX file gives neither token vectors nor a sentence vector")
 
-    def run(tokens: Tokens, _: str) -> list[Floats]:
+    def run(tokens: Tokens, _: bool) -> list[Floats]:
         texts = tokens.T
         given = {
             "input_ids": texts,

@@ -4,7 +4,7 @@ All labels of a head are fitted in one run, along the principal axes of the feat
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ FOLDS = 3
 FEWEST_FRESH, FEWEST_TRUE = 300, 30
 """Texts, and texts with a label, that a calibration needs to do without those that the encoder was tuned with."""
 AT_ONCE = 2
+"""Fits that run at once."""
 STEPS = 100
 KEPT = 0.99
 """The share of the features' variance that is looked at. Source: measured on BANKING77; 0.999 takes five times as long
@@ -125,7 +126,7 @@ def fit(space: Space, task: Task, judged: NDArray[np.int64] | None = None) -> Fi
 
 
 def fit_all(heads: Mapping[str, tuple[Space, Task]], fresh: NDArray[np.bool_]) -> dict[str, Fit]:
-    """Train and calibrate heads, two at a time.
+    """Train and calibrate heads.
 
     `fresh` `(n,)` says of which texts the encoder does not know the labels already; if those are enough, the
     probabilities are calibrated on them alone.
@@ -136,19 +137,23 @@ def fit_all(heads: Mapping[str, tuple[Space, Task]], fresh: NDArray[np.bool_]) -
 def _fit_all(heads: Mapping[str, tuple[Space, Task]], judged: NDArray[np.int64] | None) -> dict[str, Fit]:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+    def without(head: tuple[Space, Task], part: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        return _solve(*head, np.setdiff1d(np.arange(len(head[1].targets)), part))
+
+    def whole(head: tuple[Space, Task], parts: list[Future[tuple[Floats, Floats]]]) -> Fit:
+        return _fit(*head, judged, [part.result() for part in parts])
+
     # On a busy machine two threads of one small product wait for each other, ten times as long as one thread takes.
     with threadpool_limits(1), ThreadPoolExecutor(AT_ONCE) as pool:
-        return dict(zip(heads, pool.map(lambda head: _fit(head[0], head[1], judged), heads.values()), strict=True))
+        parts = [[pool.submit(without, head, part) for part in folds(head[1].targets)] for head in heads.values()]
+        return dict(zip(heads, pool.map(whole, heads.values(), parts), strict=True))
 
 
-def _fit(space: Space, task: Task, judged: NDArray[np.int64] | None) -> Fit:
+def _fit(space: Space, task: Task, judged: NDArray[np.int64] | None, found: Sequence[tuple[Floats, Floats]]) -> Fit:
+    """Return a head; `found` are the weights and biases that each part that was held back had no say in."""
     held_back = np.zeros(task.targets.shape, np.float32)
-    found = []
-    for part in folds(task.targets):
-        rest = np.setdiff1d(np.arange(len(task.targets)), part)
-        weights, bias = _solve(space, task, rest)
+    for part, (weights, bias) in zip(folds(task.targets), found, strict=True):
         held_back[part] = space.inputs[part] @ weights.T + bias
-        found.append((weights, bias))
     if task.added is not None:
         held_back += task.added
     judged = np.arange(len(held_back)) if judged is None else judged

@@ -209,6 +209,6 @@ def exported(checkpoint: Checkpoint, folder: Path) -> tuple[np.ndarray, np.ndarr
     prepared = prepare_encoder(checkpoint, folder / "prepared")
     for name in ("tokenizer.json", "meta.json"):
         (exact / name).write_bytes((prepared / name).read_bytes())
-    export(checkpoint, exact, int8=False)
+    export(checkpoint, exact)
     encoding = Encoder(exact).encode(TEXTS)
     return encoding.layers, encoding.sentence

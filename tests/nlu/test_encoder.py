@@ -29,58 +29,63 @@ def test_texts_that_share_a_pass_do_not_change_a_bit_of_each_other(encoder: Enco
     random = np.random.default_rng(words)
     texts = [" ".join(random.choice(WORDS, words)) for _ in range(max(3, 120 // words))]
     tried = recorded(encoder)
-    for part in ("layers", "branch"):
-        together = tried.vectors(texts, part)
-        tried.forget()
-        for place, text in enumerate(texts):
-            for alone, row in zip(tried.vectors([text], part), together, strict=True):
-                np.testing.assert_array_equal(alone[0], row[place])
+    together = tried.encode(texts)
+    tried.forget()
+    for place, text in enumerate(texts):
+        alone = tried.encode([text])
+        for part in ("sentence", "layers", "branch"):
+            np.testing.assert_array_equal(getattr(alone, part)[0], getattr(together, part)[place])
     assert max(texts for _, texts in tried.passes) > 1
 
 
 def test_texts_share_passes_by_their_length_and_each_is_run_once(encoder: Encoder) -> None:
     tried = recorded(encoder)
-    tried.vectors(["my parcel", "hello", "hello", "no", "the kettle is broken", "my kettle"], "layers")
+    tried.encode(["my parcel", "hello", "hello", "no", "the kettle is broken", "my kettle"])
     assert tried.passes == [(4, 2), (6, 1), (3, 2)]
-    tried.vectors(["hello", "my kettle"], "layers")
+    tried.encode(["hello", "my kettle"])
+    tried.encode(["hello"], triage=False)
     assert len(tried.passes) == 3
-    tried.vectors(["hello"], "branch")
-    assert len(tried.passes) == 4
+
+
+def test_only_the_triage_pays_for_the_branch(encoder: Encoder) -> None:
+    tried = recorded(encoder)
+    topic = tried.encode(["my parcel"], triage=False)
+    assert topic.branch is None
+    whole = tried.encode(["my parcel"])
+    assert whole.branch is not None
+    np.testing.assert_array_equal(topic.layers, whole.layers)
+    assert tried.branches == [False, True]
 
 
 def test_both_parts_of_one_text_may_be_computed_at_once(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["my parcel", "hello"]
     tried = recorded(encoder)
+    one = tried.encode(texts)
+    tried.forget()
     monkeypatch.setattr(Encoder, "both_at_once", True)
-    one = tried.encode(["my parcel"])
-    assert tried.passes == [(4, 1), (4, 1)]
-    np.testing.assert_array_equal(one.upper, encoder.encode(["my parcel", "hello"]).upper[:1])
-    tried.encode(["my parcel"])
-    tried.encode(["hello", "no"])
-    assert len(tried.passes) == 2
-    monkeypatch.undo()
-    tried.encode(["late"])
-    assert len(tried.passes) == 2
+    for place, text in enumerate(texts):
+        np.testing.assert_array_equal(tried.encode([text]).upper[0], one.upper[place])
 
 
 def test_a_pass_has_few_tokens_and_every_thread_its_share(encoder: Encoder) -> None:
     many = [" ".join(words) for words in permutations(WORDS[:6], 5)]
     tried = recorded(encoder)
-    tried.vectors(many, "layers")
+    tried.encode(many)
     assert sum(texts for _, texts in tried.passes) == len(many)
     assert max(tokens * texts for tokens, texts in tried.passes) <= PASS_TOKENS
     tried = recorded(encoder, threads=2)
-    tried.vectors(many[:6], "layers")
+    tried.encode(many[:6])
     assert tried.passes == [(7, 3), (7, 3)]
 
 
 def test_only_the_last_results_are_kept(encoder: Encoder) -> None:
     tried = recorded(encoder, remember=2)
     for texts in (["my parcel"], ["hello"], ["my parcel"], ["no"]):
-        tried.vectors(texts, "layers")
+        tried.encode(texts)
     assert len(tried.passes) == 3
-    tried.vectors(["my parcel", "no"], "layers")
+    tried.encode(["my parcel", "no"])
     assert len(tried.passes) == 3
-    tried.vectors(["hello"], "layers")
+    tried.encode(["hello"])
     assert len(tried.passes) == 4
 
 
@@ -90,7 +95,7 @@ def test_products_in_fp32_have_the_rows_of_one_text(encoder: Encoder, tmp_path: 
     meta = json.loads((folder / "meta.json").read_text())
     (folder / "meta.json").write_text(json.dumps(meta | {"cosine": None}))
     tried = RecordedEncoder(folder)
-    tried.vectors(["my parcel", "my kettle"], "layers")
+    tried.encode(["my parcel", "my kettle"])
     assert tried.passes == [(4, 1), (4, 1)]
 
 
@@ -187,16 +192,18 @@ def test_the_packaged_weights_are_checked(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 class RecordedEncoder(Encoder):
-    """An encoder that keeps the `(tokens, texts)` of its passes."""
+    """An encoder that keeps the `(tokens, texts)` of its passes, and whether they were through the branch."""
 
     def __init__(self, folder: Path, batch_threads: int = 1, remember: int = 512) -> None:
         self.passes: list[tuple[int, ...]] = []
+        self.branches: list[bool] = []
         super().__init__(folder, batch_threads=batch_threads, remember=remember)
         run = self._run
 
-        def record(tokens: Tokens, part: str) -> list[Floats]:
+        def record(tokens: Tokens, branch: bool) -> list[Floats]:
             self.passes.append(tokens.shape)
-            return run(tokens, part)
+            self.branches.append(branch)
+            return run(tokens, branch)
 
         self._run = record
         self.forget()

@@ -79,7 +79,7 @@ def test_where_the_encoder_was_tuned_with_most_sentences_they_are_trusted_less_f
 
     def held_back(tuned_with: int) -> dict[str, np.ndarray]:
         encoding = encoder.encode([example.text for example in examples])
-        encoding.fresh = np.arange(len(examples)) >= tuned_with
+        encoding = replace(encoding, fresh=np.arange(len(examples)) >= tuned_with)
         return {name: found.held_back for name, found in fit_heads(encoding, tasks_of(examples)).items()}
 
     none, few, most = held_back(0), held_back(3), held_back(10)

@@ -61,24 +61,18 @@ class Bert:
         self.depth, self.width = int(size("num_hidden_layers")), int(size("hidden_size"))
         self._heads = int(size("num_attention_heads"))
         self._epsilon = float(config.get("layer_norm_eps", 1e-12))
-        stem = self.layout.query.partition("{}")[0]
-        self._starts = [f"{stem}{number}." for number in range(self.depth)]
         self._first_token = checkpoint.pools_first_token
         if size("hidden_act") not in _ACTIVATIONS:
             raise ConfigError(f"encoder: the activation {size('hidden_act')!r} is not supported")
         self._activate = _ACTIVATIONS[size("hidden_act")]
 
-    def layer_of(self, name: str) -> int | None:
-        """Return the number of the layer that a weight belongs to, from 0; None for embeddings and what is unused."""
-        return next((number for number, start in enumerate(self._starts) if name.startswith(start)), None)
-
     def only_layers(self, weights: Weights) -> dict[str, Array]:
         """Return those of the weights that belong to a layer."""
-        return {name: value for name, value in weights.items() if self.layer_of(name) is not None}
+        return {name: value for name, value in weights.items() if self.layout.layer_of(name) is not None}
 
     def layers_above(self, name: str) -> int:
         """Return how many layers come after the one that a weight belongs to."""
-        layer = self.layer_of(name)
+        layer = self.layout.layer_of(name)
         return self.depth if layer is None else self.depth - 1 - layer
 
     def __call__(
