@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from rasa.core.policies import rule_policy
@@ -69,10 +68,15 @@ class RulePolicy(rule_policy.RulePolicy):
     ) -> Any:
         if self._sight is None:
             return super()._prediction_states(tracker, domain, use_text_for_last_user_input, rule_only_data)
-        actions = sum(isinstance(event, ActionExecuted) for event in tracker.applied_events())
-        first = max(0, actions + 1 - self._sight.states)
-        past = islice(tracker.generate_all_prior_trackers(), first, None)
-        states = [domain.get_active_state(each) for each, _ in past]
+        events = tracker.applied_events()
+        actions = [place for place, event in enumerate(events) if isinstance(event, ActionExecuted)]
+        seen = set(actions[max(0, len(actions) + 1 - self._sight.states) :])
+        past, states = tracker.init_copy(), []
+        for place, event in enumerate(events):
+            if place in seen:
+                states.append(domain.get_active_state(past))
+            past.update(event)
+        states.append(domain.get_active_state(past))
         self.featurizer._choose_last_user_input([states], use_text_for_last_user_input)
         return states
 

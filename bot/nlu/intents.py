@@ -16,7 +16,7 @@ from bot.nlu.fitting import Fit, Space, Task, fit, folds, one_hot, platt
 from bot.nlu.linear import Floats, Linear, load_linears, log_sum_exp, save_linears, to_probabilities
 from bot.nlu.nearest import Nearest
 
-FORMAT = 4
+FORMAT = 5
 """Changes with what a head sees of a text: one that learnt to see something else is refused."""
 NAME = "intents"
 OUT_OF_SCOPE = "out_of_scope"
