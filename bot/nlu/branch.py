@@ -81,11 +81,13 @@ def write_branch(
     parts: dict[str, Array] = {_TUNED_WITH: tuned_with}
     for name, value in tuned.items():
         added = value - weights[name]
+        if not added.any():
+            continue
         if rank and added.ndim == 2:
             left, strength, right = np.linalg.svd(added, full_matrices=False)
             root = np.sqrt(strength[:rank])
             parts |= {name + _LEFT: left[:, :rank] * root, name + _RIGHT: root[:, None] * right[:rank]}
-        elif added.any():
+        else:
             parts[name] = added
     save_file(
         {

@@ -1,6 +1,6 @@
 """Tuning a small encoder; needs the extra `finetune`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ if lacking := finetune.lacking():
 import jax
 
 from bot.learning.finetune.bert import Bert
+from bot.learning.finetune.distillation import Distillation, distil
 from bot.learning.finetune.training import Recipe, tune
 from bot.learning.finetune.tuning import tune_encoder
 
@@ -178,6 +179,31 @@ def test_what_cannot_be_tuned_is_told(small: Checkpoint, lesson: Lesson, tmp_pat
     (strange / "config.json").write_text('{"model_type": "t5"}')
     with pytest.raises(ConfigError, match="'t5' can't be exported"):
         tune_encoder(Checkpoint(strange), NOTHING, lesson, tmp_path, QUICK, lambda *_: None)
+
+
+def test_upper_layers_learn_to_do_without_the_tuning_of_the_lower_ones(small: Checkpoint, lesson: Lesson) -> None:
+    bert = Bert(small)
+    weights = read_weights(small, bert.layout)
+    random = np.random.default_rng(3)
+    tuned = {
+        name: value + 0.1 * random.normal(size=value.shape).astype(np.float32)
+        for name, value in bert.only_layers(weights).items()
+    }
+    tokenize = load_tokenizer(small.folder / "tokenizer.json", small.max_tokens)
+    recipe = Distillation(first=1, rank=8, epochs=60, batch=4, rate=3e-3)
+    losses: list[float] = []
+    found = distil(bert, weights, tuned, lesson.texts, tokenize, recipe, lambda *told: losses.append(told[2]))
+    changed = {bert.layout.layer_of(name) for name in weights if not np.array_equal(found[name], weights[name])}
+    assert changed == {1}
+    cut = {name: value for name, value in tuned.items() if bert.layout.layer_of(name) == 1}
+    wanted, before, after = (last_layer(bert, {**weights, **one}, tokenize) for one in (tuned, cut, found))
+    assert cosine(after, wanted) > cosine(before, wanted)
+    assert np.mean(losses[-10:]) < np.mean(losses[:10]) / 2
+
+
+def last_layer(bert: Bert, weights: dict[str, np.ndarray], tokenize: Callable[[str], np.ndarray]) -> np.ndarray:
+    rows = [tokenize(text)[None] for text in TEXTS if text]
+    return np.stack([np.asarray(bert(weights, row, np.ones_like(row, np.float32))[0])[0, -1] for row in rows])
 
 
 def complaints(lesson: Lesson) -> Lesson:

@@ -1,6 +1,6 @@
 """Tune the encoder end to end on labelled sentences; needs the extra `finetune`, and nothing else does.
 
-Only `training`, `bert` and `tuning` import JAX: ask `lacking` first.
+Only `training`, `distillation`, `bert` and `tuning` import JAX: ask `lacking` first.
 """
 
 import importlib.util
