@@ -125,18 +125,21 @@ def test_the_same_words_may_be_taught_for_two_intents(encoder: Encoder) -> None:
 
 def test_what_is_known_of_an_intent_besides_its_examples() -> None:
     examples = [("opening hours", "faq/hours"), ("my kettle broke", "make_complaint"), ("a poem", OUT_OF_SCOPE)]
+    examples += [("a joke", "chitchat/joke")]
     answers = {
-        "faq/hours": ["We open at nine. On Sunday we open at ten!", "On Sunday we open at ten!"],
-        "faq/old": ["x"],
+        "faq/hours": ["We open at nine. On Sunday we open at ten! On Sunday we open at ten!"],
+        "chitchat/joke": ["Our kettle is steaming.", "Our lamp is light."],
+        "faq/old": ["We are closed."],
     }
     taught = Taught.of(examples, answers)
     assert taught.hints == [
+        ("joke", "chitchat/joke"),
         ("We open at nine.", "faq/hours"),
         ("On Sunday we open at ten!", "faq/hours"),
         ("make complaint", "make_complaint"),
     ]
-    assert taught.texts[3:] == [text for text, _ in taught.hints]
-    assert taught.names[2:4] == [OUT_OF_SCOPE, "faq/hours"]
+    assert taught.texts[4:] == [text for text, _ in taught.hints]
+    assert taught.names[2:5] == [OUT_OF_SCOPE, "chitchat/joke", "chitchat/joke"]
 
 
 def test_an_answer_teaches_what_is_asked_but_is_no_example(encoder: Encoder) -> None:
