@@ -1,4 +1,4 @@
-"""What the customers of a bench write: questions that the shipped assistant answers, 640 in a row all different."""
+"""What the customers of a bench write: questions that the shipped assistant answers, 1,280 in a row all different."""
 
 from bot.conversation.events import utc_now
 from bot.conversation.ids import MessageId, new_id
@@ -16,14 +16,17 @@ QUESTIONS = (
     "can i change my delivery address",
     "do you wrap presents",
 )
-OPENINGS = ("", "hi, ", "hello, ", "hi there, ", "good morning, ", "hey, ", "good evening, ", "hi again, ")
+OPENINGS = (
+    *("", "hi, ", "hello, ", "hi there, ", "good morning, ", "hey, ", "good evening, ", "hi again, "),
+    *("hi team, ", "hello there, ", "morning, ", "good afternoon, ", "evening, ", "hey there, ", "hiya, ", "hello again, "),
+)
 ENDINGS = ("", "?", " please", " please?", ", thanks", ", thank you", " now", " these days")
 
 
 def text(number: int) -> str:
     """Return the words of a customer's message; the encoder remembers 512 texts, so each is encoded anew."""
     question = QUESTIONS[number % 10]
-    return f"{OPENINGS[number // 10 % 8]}{question}{ENDINGS[number // 80 % 8]}"
+    return f"{OPENINGS[number // 10 % 16]}{question}{ENDINGS[number // 160 % 8]}"
 
 
 def message(customer: str, number: int) -> Inbound:

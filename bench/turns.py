@@ -38,8 +38,6 @@ from bot.worker import Worker
 ROOT = Path(__file__).parent.parent
 MARKS = (1, 100, 300, 1000)
 SAMPLES = 40
-FORGOTTEN = 320
-"""So many turns ago, a text was said that the encoder has to read anew."""
 STOCK_SAMPLES = 5
 PARTS = ("training", "turns", "installation", "throughput")
 
@@ -74,17 +72,15 @@ class Bench:
         return time.perf_counter() - started
 
     async def ours(self) -> dict[int, list[float]]:
-        """Return the seconds of turns around each mark; the first turns of others take turns with the last ones."""
-        for number in range(10):
-            await self.turn("warm", number)
+        """Return the seconds of turns up to each mark, which take turns with each other: a slow moment slows all."""
         times: dict[int, list[float]] = {mark: [] for mark in MARKS}
-        for number in range(max(MARKS)):
-            seconds = await self.turn("long", number)
-            for mark in MARKS[1:]:
-                if mark - SAMPLES < number + 1 <= mark:
-                    times[mark].append(seconds)
-            if number >= max(MARKS) - SAMPLES:
-                times[1].append(await self.turn(f"first-{number}", number + FORGOTTEN))
+        for mark in MARKS:
+            for number in range(mark - SAMPLES):
+                await self.turn(f"to-{mark}", number)
+        for sample in range(SAMPLES):
+            for place, mark in enumerate(MARKS):
+                customer = f"first-{sample}" if mark == 1 else f"to-{mark}"
+                times[mark].append(await self.turn(customer, max(MARKS) + sample + place * SAMPLES))
         return times
 
     async def stock(self, socket: Path) -> dict[int, list[float]]:
