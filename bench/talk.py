@@ -18,7 +18,7 @@ QUESTIONS = (
 )
 OPENINGS = (
     *("", "hi, ", "hello, ", "hi there, ", "good morning, ", "hey, ", "good evening, ", "hi again, "),
-    *("hi team, ", "hello there, ", "morning, ", "good afternoon, ", "evening, ", "hey there, ", "hiya, ", "hello again, "),
+    *("hi team, ", "hello there, ", "morning, ", "good afternoon, ", "evening, ", "hey there, ", "hiya, ", "hi you, "),
 )
 ENDINGS = ("", "?", " please", " please?", ", thanks", ", thank you", " now", " these days")
 

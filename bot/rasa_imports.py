@@ -31,6 +31,7 @@ REPLACED = {
         "RulePolicy": ("bot.rasa_rules", "RulePolicy"),
     },
     "rasa.core.processor": {"copy": ("bot.rasa_copies", "no_copy")},
+    "rasa.model_training": {"LocalTrainingCache": ("bot.rasa_cache", "NoCache")},
     "rasa.engine.runner.dask": {"DaskGraphRunner": ("bot.rasa_runner", "InOrderRunner")},
     "rasa.shared.core.trackers": {"copy": ("bot.rasa_copies", "slot_copy")},
 }
@@ -155,7 +156,7 @@ def _refusal(name: str, frame: FrameType) -> ConfigError:
             f"{component} wants to report to an outside service ({name}); Frontdesk doesn't allow that."
         )
     return config_error(
-        f"{component} needs {name}, which is not loaded in a process that only serves a model. "
+        f"{component} needs {name}, which this process has left out. "
         f"Use `frontdesk rasa` for it, or remove it from config.yml or endpoints.yml."
     )
 

@@ -19,9 +19,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from bot import rasa_imports
 from bot.conversation.errors import ConfigError
 from bot.nlu.slim_imports import bring_distutils
+from bot.yaml_loader import read_yaml
 
 if TYPE_CHECKING:
     from rasa.core.processor import MessageProcessor
@@ -59,11 +62,7 @@ OLD_STYLE: tuple[tuple[type[Warning], str], ...] = (
 )
 """Warnings about old code in Rasa and what it pins, which nobody here can act on: category, how the text begins."""
 
-_SETTINGS = {
-    "RASA_TELEMETRY_ENABLED": "false",
-    # The fingerprints of Rasa's training cache cover a component's class, not the modules that it is a thin layer of.
-    "RASA_MAX_CACHE_SIZE": "0",
-}
+_SETTINGS = {"RASA_TELEMETRY_ENABLED": "false"}
 _RASA_FILE = re.compile(r"^(nlu|stories|rules|responses|intents|entities|slots|forms|actions):", re.MULTILINE)
 _LOGGED = ("event", "event_info", "action_name", "filename", "url")
 """What may be told of a log entry of Rasa's; the rest can hold a customer's words."""
@@ -147,10 +146,12 @@ def train(out_dir: Path, config: Path, domain: Path, data: Path) -> Path:
     out_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".training-", dir=out_dir) as folder:
         try:
-            with tolerating_old_style(), _quiet(), redirect_stdout(said):
+            with tolerating_old_style(), _quiet(), _slim(config), redirect_stdout(said):
                 from rasa.model_training import train as train_with_rasa
 
-                result = train_with_rasa(str(domain), str(config), _rasa_files(data), folder, fixed_model_name="model")
+                result = train_with_rasa(
+                    str(domain), str(config), _rasa_files(data), folder, force_training=True, fixed_model_name="model"
+                )
         except rasa_errors as error:
             raise ConfigError(f"training failed: {_told(error)}") from error
         except SystemExit as end:
@@ -280,6 +281,21 @@ def tolerating_old_style() -> Iterator[None]:
         for category, text in OLD_STYLE:
             warnings.filterwarnings("ignore", text, category)
         yield
+
+
+@contextmanager
+def _slim(config: Path) -> Iterator[None]:
+    """Leave out what training doesn't need, which is most of its start, unless Rasa's own NLU may need it."""
+    try:
+        pipeline = read_yaml(config.read_text(encoding="utf-8"))["pipeline"]
+        ours = all(str(component["name"]).startswith("bot.") for component in pipeline)
+    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
+        ours = False  # what is wrong with the file, Rasa tells
+    rasa_imports.install(rasa_imports.UNNEEDED if ours else ())
+    try:
+        yield
+    finally:
+        rasa_imports.install()
 
 
 @contextmanager

@@ -75,10 +75,7 @@ class Space:
         inputs = ((features - mean) / deviation).astype(np.float32)
         fewer_texts = len(inputs) < inputs.shape[1]
         products = inputs @ inputs.T if fewer_texts else inputs.T @ inputs
-        spread, axes = np.linalg.eigh(products / len(inputs))
-        spread, axes = spread[::-1], axes[:, ::-1]
-        used = int(np.searchsorted(np.cumsum(spread), kept * spread.sum())) + 1
-        spread, axes = np.maximum(spread[:used], 0), np.ascontiguousarray(axes[:, :used])
+        spread, axes = _largest(products / len(inputs), kept)
         if fewer_texts:  # found among the texts, and brought from there to the features
             axes = inputs.T @ (axes / np.sqrt(np.maximum(spread * len(inputs), 1e-12)))
         return cls(inputs @ axes, spread, axes / deviation[:, None], mean)
@@ -115,6 +112,22 @@ class Fit:
     scale: Floats
     held_back: Floats
     calibration_error: float
+
+
+def _largest(products: Floats, kept: float) -> tuple[Floats, Floats]:
+    """Return the fewest eigenvalues that make `kept` of the sum of all, and their vectors; the largest first."""
+    from scipy.linalg import eigh
+
+    size, enough = len(products), kept * np.trace(products)
+    count = 1 + size // 4
+    while True:
+        count = min(count, size)
+        values, vectors = eigh(products, subset_by_index=(size - count, size - 1), driver="evr", check_finite=False)
+        total = np.cumsum(values[::-1])
+        if total[-1] >= enough or count == size:
+            used = int(np.searchsorted(total, enough)) + 1
+            return np.maximum(values[::-1][:used], 0), np.ascontiguousarray(vectors[:, ::-1][:, :used])
+        count *= 2
 
 
 def fit(space: Space, task: Task, judged: NDArray[np.int64] | None = None) -> Fit:
@@ -207,6 +220,8 @@ def _solve(
     """Return `(labels, axes)` weights and `(labels,)` biases that fit some rows best; sooner with a good start."""
     from scipy.optimize import minimize
 
+    if task.known is not None:
+        rows = rows[task.known[rows].any(axis=1)]
     inputs, targets = space.inputs[rows], task.targets[rows]
     known = np.ones_like(targets) if task.known is None else task.known[rows]
     labels, width = targets.shape[1], inputs.shape[1]
