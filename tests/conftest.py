@@ -8,6 +8,7 @@ import asyncio
 import fcntl
 import itertools
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -39,6 +40,12 @@ trained model; the next two don't, which would else wait for it."""
 MOST_AT_ONCE = 4
 
 _numbers = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let Ctrl-C stop what the tests start, also where a shell runs them in the background, without Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
