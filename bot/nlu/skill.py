@@ -139,7 +139,9 @@ def load_skill(model: Path) -> Skill:
     with tempfile.TemporaryDirectory(prefix="skill-") as scratch:
         try:
             with tarfile.open(model) as archive:
-                archive.extractall(scratch, filter="data")
+                # Python before 3.11.4, Debian's for one, has no filter; Rasa, which serves the same file, uses none either.
+                archive.extraction_filter = getattr(tarfile, "data_filter", None)
+                archive.extractall(scratch)  # noqa: S202
             nodes = json.loads((Path(scratch) / "metadata.json").read_text(encoding="utf-8"))["predict_schema"]["nodes"]
         except (OSError, tarfile.TarError, EOFError, ValueError, KeyError) as error:
             raise ConfigError(f"the model {model} can't be read: {error}. Train again: frontdesk train") from error
