@@ -19,12 +19,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from bot import rasa_imports
 from bot.conversation.errors import ConfigError
 from bot.nlu.slim_imports import bring_distutils
-from bot.yaml_loader import read_yaml
 
 if TYPE_CHECKING:
     from rasa.core.processor import MessageProcessor
@@ -92,13 +89,9 @@ def prepare(serving: bool = True) -> None:
         _prepared.add("serving")
         if not serving:
             return
-        rasa_imports.install(rasa_imports.UNNEEDED)
-        try:
-            with tolerating_old_style():
-                for name in SERVING:
-                    importlib.import_module(name)
-        finally:
-            rasa_imports.install()
+        with _slim(), tolerating_old_style():
+            for name in SERVING:
+                importlib.import_module(name)
 
 
 def load_processor(model: Path, tracker_store: "TrackerStore", endpoints: Path | None = None) -> "MessageProcessor":
@@ -146,7 +139,7 @@ def train(out_dir: Path, config: Path, domain: Path, data: Path) -> Path:
     out_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".training-", dir=out_dir) as folder:
         try:
-            with tolerating_old_style(), _quiet(), _slim(config), redirect_stdout(said):
+            with tolerating_old_style(), _quiet(), _slim(), redirect_stdout(said):
                 from rasa.model_training import train as train_with_rasa
 
                 result = train_with_rasa(
@@ -284,14 +277,9 @@ def tolerating_old_style() -> Iterator[None]:
 
 
 @contextmanager
-def _slim(config: Path) -> Iterator[None]:
-    """Leave out what training doesn't need, which is most of its start, unless Rasa's own NLU may need it."""
-    try:
-        pipeline = read_yaml(config.read_text(encoding="utf-8"))["pipeline"]
-        ours = all(str(component["name"]).startswith("bot.") for component in pipeline)
-    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
-        ours = False  # what is wrong with the file, Rasa tells
-    rasa_imports.install(rasa_imports.UNNEEDED if ours else ())
+def _slim() -> Iterator[None]:
+    """Leave out what a process that serves leaves out, too: a model that needs it could not be served."""
+    rasa_imports.install(rasa_imports.UNNEEDED)
     try:
         yield
     finally:

@@ -139,7 +139,7 @@ def load_skill(model: Path) -> Skill:
     with tempfile.TemporaryDirectory(prefix="skill-") as scratch:
         try:
             with tarfile.open(model) as archive:
-                # Python before 3.11.4, Debian's for one, has no filter; Rasa, which serves the same file, uses none either.
+                # Python before 3.11.4 has no filter; Rasa, which serves the same file, uses none at all.
                 archive.extraction_filter = getattr(tarfile, "data_filter", None)
                 archive.extractall(scratch)  # noqa: S202
             nodes = json.loads((Path(scratch) / "metadata.json").read_text(encoding="utf-8"))["predict_schema"]["nodes"]
