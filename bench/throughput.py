@@ -1,10 +1,11 @@
 """Worker processes that find a full inbox: turns a second of one and of two, and what a worker holds in memory.
 
-The workers are stopped while the inbox is filled, so that the filling takes nothing from them; then they go on, and
-time counts until the inbox is empty. Two of them have shared the partitions evenly before.
+Two workers share the partitions evenly. One of them, both, the other one, both work for a second each, again and again
+until the inbox is nearly empty, so that a slow moment of the machine slows them all.
 """
 
 import asyncio
+import itertools
 import os
 import signal
 import subprocess
@@ -19,39 +20,56 @@ from bench.bars import Figure
 from bench.talk import message
 from bot.conversation.log import Log
 
-CONVERSATIONS = 240
+CONVERSATIONS = 480
 TURNS_EACH = 5
-WARM = 40
+WARM = 80
 FILLED_AT_ONCE = 200
+SLICE_S = 1.0
+LEFT = 300
+"""So many messages are left when counting ends: each worker still has some."""
 DEADLINE_S = 120.0
 LEASE_S = "20"
 """Longer than the workers are stopped, so that each goes on with the partitions that it had."""
 
 
 async def throughput(log: Log, url: str, folder: Path, models: Path) -> list[Figure]:
-    """Measure one worker, then two, on the Redis behind `log`."""
-    rates = {}
-    for number in (1, 2):
-        with _workers(number, url, folder, models) as processes:
-            await _shared(log, number)
-            await _drain(log, f"warm-{number}", WARM, 1)
-            _signal(processes, signal.SIGSTOP)
-            shares = await _holders(log)
-            await _fill(log, f"busy-{number}", CONVERSATIONS, TURNS_EACH)
-            started = time.perf_counter()
-            _signal(processes, signal.SIGCONT)
-            await _empty(log)
-            rates[number] = CONVERSATIONS * TURNS_EACH / (time.perf_counter() - started)
-            if await _holders(log) != shares:
-                raise SystemExit("the partitions changed hands while the turns were counted")
-            if number == 1:
-                resident = resident_mb(processes[0].pid)
+    """Measure one worker and two, on the Redis behind `log`."""
+    with _workers(2, url, folder, models) as workers:
+        await _shared(log, 2)
+        await _fill(log, "warm", WARM, 1)
+        await _until(lambda: _is_empty(log), "the inbox did not become empty")
+        _signal(workers, signal.SIGSTOP)
+        shares = await _holders(log)
+        await _fill(log, "busy", CONVERSATIONS, TURNS_EACH)
+        rates = await _in_turns(log, workers)
+        _signal(workers, signal.SIGCONT)
+        await _until(lambda: _is_empty(log), "the inbox did not become empty")
+        if await _holders(log) != shares:
+            raise SystemExit("the partitions changed hands while the turns were counted")
+        resident = max(resident_mb(worker.pid) for worker in workers)
+    turns = (WARM + CONVERSATIONS * TURNS_EACH) // 2
     return [
         Figure("turns a second of one worker", rates[1], "/s", 100, at_least=True),
         Figure("turns a second of two workers", rates[2], "/s"),
         Figure("two workers ÷ one", rates[2] / rates[1], "×", 1.7, at_least=True),
-        Figure(f"resident memory of a worker after {WARM + CONVERSATIONS * TURNS_EACH:,} turns", resident, "MB", 320),
+        Figure(f"resident memory of a worker after {turns:,} turns", resident, "MB", 320),
     ]
+
+
+async def _in_turns(log: Log, workers: list[subprocess.Popen[bytes]]) -> dict[int, float]:
+    """Return the turns a second of one worker and of two; the workers are stopped before and after."""
+    done, seconds = {1: 0, 2: 0}, {1: 0.0, 2: 0.0}
+    for chosen in itertools.cycle([workers[:1], workers, workers[1:], workers]):
+        before = await _left(log)
+        if before <= LEFT:
+            return {number: done[number] / seconds[number] for number in (1, 2)}
+        started = time.perf_counter()
+        _signal(chosen, signal.SIGCONT)
+        await asyncio.sleep(SLICE_S)
+        _signal(chosen, signal.SIGSTOP)
+        seconds[len(chosen)] += time.perf_counter() - started
+        done[len(chosen)] += before - await _left(log)
+    raise AssertionError
 
 
 def resident_mb(pid: int) -> float:
@@ -103,11 +121,6 @@ async def _shared(log: Log, number: int) -> None:
     await _until(shared, "the workers did not take the partitions")
 
 
-async def _drain(log: Log, name: str, conversations: int, turns: int) -> None:
-    await _fill(log, name, conversations, turns)
-    await _empty(log)
-
-
 async def _fill(log: Log, name: str, conversations: int, turns: int) -> None:
     messages = [
         message(f"{name}-{customer}", turn * conversations + customer)
@@ -118,14 +131,15 @@ async def _fill(log: Log, name: str, conversations: int, turns: int) -> None:
         await asyncio.gather(*(log.accept(one) for one in messages[start : start + FILLED_AT_ONCE]))
 
 
-async def _empty(log: Log) -> None:
-    async def empty() -> bool:
-        async with log.redis.pipeline(transaction=False) as pipe:
-            for keys in log.keys:
-                pipe.xlen(keys.inbox)
-            return not any(await pipe.execute())
+async def _left(log: Log) -> int:
+    async with log.redis.pipeline(transaction=False) as pipe:
+        for keys in log.keys:
+            pipe.xlen(keys.inbox)
+        return sum(await pipe.execute())
 
-    await _until(empty, "the inbox did not become empty")
+
+async def _is_empty(log: Log) -> bool:
+    return not await _left(log)
 
 
 async def _until(condition, otherwise: str) -> None:  # type: ignore[no-untyped-def]
