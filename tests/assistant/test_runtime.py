@@ -1,5 +1,6 @@
 """Rasa as a library: what is imported, what is refused, what is told when something is wrong."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -56,6 +57,18 @@ policies:
 - name: RulePolicy
 """
 
+TRAIN = """
+import sys, warnings
+warnings.simplefilter("ignore")
+from pathlib import Path
+from bot.conversation.errors import ConfigError
+from bot.rasa_runtime import train
+try:
+    train(*map(Path, sys.argv[1:]))
+except ConfigError as error:
+    print(error)
+"""
+
 
 def python(code: str, *arguments: str) -> str:
     done = subprocess.run(
@@ -105,7 +118,6 @@ def test_other_packages_see_the_modules_that_rasa_does_without() -> None:
         import tensorflow  # noqa: F401
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize(
     ("component", "told"),
     [
@@ -114,8 +126,9 @@ def test_other_packages_see_the_modules_that_rasa_does_without() -> None:
     ],
 )
 def test_a_component_that_could_not_be_served_is_not_trained(tmp_path: Path, component: str, told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
-        train(tmp_path / "models", *assistant(tmp_path, PIPELINE.format(component=component)))
+    # In a process of its own: modules that another test has imported whole would be found.
+    files = assistant(tmp_path, PIPELINE.format(component=component))
+    assert re.search(told, python(TRAIN, str(tmp_path / "models"), *map(str, files)))
 
 
 def test_a_wrong_threshold_is_named(tmp_path: Path) -> None:
