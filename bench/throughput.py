@@ -37,13 +37,13 @@ async def throughput(log: Log, url: str, folder: Path, models: Path) -> list[Fig
     with _workers(2, url, folder, models) as workers:
         await _shared(log, 2)
         await _fill(log, "warm", WARM, 1)
-        await _until(lambda: _is_empty(log), "the inbox did not become empty")
+        await _empty(log)
         _signal(workers, signal.SIGSTOP)
         shares = await _holders(log)
         await _fill(log, "busy", CONVERSATIONS, TURNS_EACH)
         rates = await _in_turns(log, workers)
         _signal(workers, signal.SIGCONT)
-        await _until(lambda: _is_empty(log), "the inbox did not become empty")
+        await _empty(log)
         if await _holders(log) != shares:
             raise SystemExit("the partitions changed hands while the turns were counted")
         resident = max(resident_mb(worker.pid) for worker in workers)
@@ -59,17 +59,16 @@ async def throughput(log: Log, url: str, folder: Path, models: Path) -> list[Fig
 async def _in_turns(log: Log, workers: list[subprocess.Popen[bytes]]) -> dict[int, float]:
     """Return the turns a second of one worker and of two; the workers are stopped before and after."""
     done, seconds = {1: 0, 2: 0}, {1: 0.0, 2: 0.0}
-    for chosen in itertools.cycle([workers[:1], workers, workers[1:], workers]):
-        before = await _left(log)
-        if before <= LEFT:
-            return {number: done[number] / seconds[number] for number in (1, 2)}
+    turns = itertools.cycle([workers[:1], workers, workers[1:], workers])
+    while (before := await _left(log)) > LEFT:
+        chosen = next(turns)
         started = time.perf_counter()
         _signal(chosen, signal.SIGCONT)
         await asyncio.sleep(SLICE_S)
         _signal(chosen, signal.SIGSTOP)
         seconds[len(chosen)] += time.perf_counter() - started
         done[len(chosen)] += before - await _left(log)
-    raise AssertionError
+    return {number: done[number] / seconds[number] for number in (1, 2)}
 
 
 def resident_mb(pid: int) -> float:
@@ -138,8 +137,11 @@ async def _left(log: Log) -> int:
         return sum(await pipe.execute())
 
 
-async def _is_empty(log: Log) -> bool:
-    return not await _left(log)
+async def _empty(log: Log) -> None:
+    async def empty() -> bool:
+        return not await _left(log)
+
+    await _until(empty, "the inbox did not become empty")
 
 
 async def _until(condition, otherwise: str) -> None:  # type: ignore[no-untyped-def]

@@ -31,8 +31,8 @@ REPLACED = {
         "RulePolicy": ("bot.rasa_rules", "RulePolicy"),
     },
     "rasa.core.processor": {"copy": ("bot.rasa_copies", "no_copy")},
-    "rasa.model_training": {"LocalTrainingCache": ("bot.rasa_cache", "NoCache")},
     "rasa.engine.runner.dask": {"DaskGraphRunner": ("bot.rasa_runner", "InOrderRunner")},
+    "rasa.model_training": {"LocalTrainingCache": ("bot.rasa_cache", "NoCache")},
     "rasa.shared.core.trackers": {"copy": ("bot.rasa_copies", "slot_copy")},
 }
 """What Frontdesk has its own of: Rasa's module, and in it Rasa's name, then ours with its module."""

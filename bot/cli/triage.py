@@ -93,9 +93,10 @@ def _run(run: Callable[[Keeps], Progress], job: Job, out: Path | None, shown: "_
     except Unavailable as error:
         raise Unavailable(f"{error}; run the same command again to go on" if out else str(error)) from error
     except OSError as error:
-        if out is None and isinstance(error, BrokenPipeError):  # who read it has gone
-            raise
-        if out is None:  # what could not be written would be tried again when the process ends
+        if out is None:
+            if isinstance(error, BrokenPipeError):  # who read it has gone
+                raise
+            # What could not be written would be tried again when the process ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         where, then = (out, "; run the same command again to go on") if out else ("standard output", "")
         raise Unavailable(f"{where} can't be written: {error.strerror}{then}") from error

@@ -108,7 +108,7 @@ def test_a_killed_job_goes_on_and_loses_and_repeats_nothing(tmp_path, triage, mo
 
 def test_ctrl_c_says_how_to_go_on_and_another_file_is_refused(tmp_path, triage, models):
     source, out = tmp_path / "in.csv", tmp_path / "out.csv"
-    source.write_text(messages(30_000))
+    source.write_text(messages(8000))
     process = subprocess.Popen(
         [sys.executable, "-m", "bot.cli", "triage", str(source), "--out", str(out)],
         cwd=ROOT,
@@ -128,7 +128,7 @@ def test_ctrl_c_says_how_to_go_on_and_another_file_is_refused(tmp_path, triage, 
     other = triage(source, "--out", out, "--column", "id")
     assert other.returncode == 1
     assert "was begun with --column text, not id" in other.stderr
-    source.write_text(messages(30_000).replace("Bye", "Cheers"))
+    source.write_text(messages(8000).replace("Bye", "Cheers"))
     changed = triage(source, "--out", out)
     assert changed.returncode == 1
     assert "are not those that were read before" in changed.stderr
