@@ -17,7 +17,7 @@ from bot.learning.finetune.training import Recipe, tune
 from bot.nlu.branch import SHIPPED, numbers_of, write_branch
 from bot.nlu.checkpoint import find_checkpoint
 from bot.nlu.encoder import load_tokenizer
-from bot.nlu.export import read_weights
+from bot.nlu.families import read_weights
 from bot.nlu.text import prepare
 from bot.nlu.triage_data import read_examples
 from bot.rasa_runtime import taught_intents

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from bot.nlu.checkpoint import Checkpoint
-from bot.nlu.export import LAYOUTS, TRUNK, WATCHED, Array, graphs, read_weights
+from bot.nlu.export import TRUNK, WATCHED, Array, graphs
+from bot.nlu.families import LAYOUTS, read_weights
 from bot.nlu.passes import Tokens
 from bot.nlu.sessions import open_session
 

@@ -25,7 +25,8 @@ from bot.conversation.errors import ConfigError
 from bot.nlu.branch import read_tuned_with, text_number
 from bot.nlu.calibration import largest_inputs
 from bot.nlu.checkpoint import Checkpoint, find_checkpoint
-from bot.nlu.export import BRANCH, FORMAT, LAYERS, TRUNK, can_export, export, refusal
+from bot.nlu.export import BRANCH, FORMAT, LAYERS, TRUNK, export
+from bot.nlu.families import can_export, refusal
 from bot.nlu.passes import PASS_TOKENS, Pass, Tokens, divide
 from bot.nlu.sessions import open_session
 from bot.whole_files import new_folder

@@ -18,7 +18,6 @@ layer 0.9986, with a scale for each token everywhere 0.9972, with one for the wh
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 from bot.conversation.errors import ConfigError
 from bot.nlu.branch import read_branch
 from bot.nlu.checkpoint import Checkpoint
+from bot.nlu.families import LAYOUTS, Layout, can_export, distances, read_weights, refusal
 
 FORMAT = 4
 """Goes up when the graph changes, so that older cached files are not used."""
@@ -50,88 +50,6 @@ _LEAST_ACTIVATION = 0.171
 """All activations are above the negative of this."""
 
 _ACTIVATIONS = {"gelu": {}, "gelu_new": {"approximate": "tanh"}, "gelu_pytorch_tanh": {"approximate": "tanh"}}
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where a family of models keeps its weights; `{}` stands for the number of the layer."""
-
-    prefixes: tuple[str, ...]
-    embeddings_norm: str
-    query: str
-    key: str
-    value: str
-    attention_out: str
-    attention_norm: str
-    feed_in: str
-    feed_out: str
-    norm: str
-    first_position: int = 0
-    names: dict[str, str] = field(default_factory=dict)
-    """How `config.json` calls the sizes where it differs from BERT."""
-
-    def layer_of(self, name: str) -> int | None:
-        """Return the number of the layer that a weight belongs to, from 0; None for embeddings and what is unused."""
-        start = self.query.partition("{}")[0]
-        number = name.removeprefix(start).partition(".")[0]
-        return int(number) if name.startswith(start) and number.isdigit() else None
-
-
-_BERT = Layout(
-    prefixes=("", "bert.", "model.", "electra."),
-    embeddings_norm="embeddings.LayerNorm",
-    query="encoder.layer.{}.attention.self.query",
-    key="encoder.layer.{}.attention.self.key",
-    value="encoder.layer.{}.attention.self.value",
-    attention_out="encoder.layer.{}.attention.output.dense",
-    attention_norm="encoder.layer.{}.attention.output.LayerNorm",
-    feed_in="encoder.layer.{}.intermediate.dense",
-    feed_out="encoder.layer.{}.output.dense",
-    norm="encoder.layer.{}.output.LayerNorm",
-)
-_ROBERTA = Layout(
-    **{**vars(_BERT), "prefixes": ("", "roberta.", "model."), "first_position": 2},
-)
-_DISTILBERT = Layout(
-    prefixes=("", "distilbert."),
-    embeddings_norm="embeddings.LayerNorm",
-    query="transformer.layer.{}.attention.q_lin",
-    key="transformer.layer.{}.attention.k_lin",
-    value="transformer.layer.{}.attention.v_lin",
-    attention_out="transformer.layer.{}.attention.out_lin",
-    attention_norm="transformer.layer.{}.sa_layer_norm",
-    feed_in="transformer.layer.{}.ffn.lin1",
-    feed_out="transformer.layer.{}.ffn.lin2",
-    norm="transformer.layer.{}.output_layer_norm",
-    names={
-        "num_hidden_layers": "n_layers",
-        "num_attention_heads": "n_heads",
-        "hidden_size": "dim",
-        "hidden_act": "activation",
-    },
-)
-LAYOUTS = {
-    "bert": _BERT,
-    "electra": _BERT,
-    "roberta": _ROBERTA,
-    "xlm-roberta": _ROBERTA,
-    "camembert": _ROBERTA,
-    "distilbert": _DISTILBERT,
-}
-
-
-def can_export(checkpoint: Checkpoint) -> bool:
-    """Say whether the checkpoint's weights can be exported."""
-    return bool(checkpoint.weights) and checkpoint.config.get("model_type") in LAYOUTS
-
-
-def refusal(checkpoint: Checkpoint) -> ConfigError:
-    """Return the error that says why a checkpoint can be neither exported nor run."""
-    kind = checkpoint.config.get("model_type")
-    return ConfigError(
-        f"encoder: a model of the type {kind!r} can't be exported ({', '.join(sorted(LAYOUTS))} can);"
-        f" put its own ONNX file into {checkpoint.folder} as model.onnx"
-    )
 
 
 def export(checkpoint: Checkpoint, folder: Path, inputs: Inputs | None = None) -> None:
@@ -255,6 +173,13 @@ class _Graph:
         heads = int(self._size("num_attention_heads"))
         split = self._const("split", np.array([3, heads, width // heads]))
         self._op("Concat", self._op("Shape", vectors, end=2), split, axis=0, out="split_heads")
+        if self._layout.distances:
+            by_kind = self._weights[self._layout.distances]
+            added = by_kind[distances(self._max_tokens, len(by_kind))].transpose(2, 0, 1)
+            count = self._op("Shape", vectors, end=1)
+            ends = self._op("Concat", count, count, axis=0)
+            starts, axes = self._const("starts", np.array([0, 0])), self._const("last_two", np.array([1, 2]))
+            self._op("Slice", self._const("by_distance", added), starts, ends, axes, out="to_scores")
         for number in numbers:
             hidden.append(self._block(hidden[-1], number, width, heads))
         return hidden
@@ -290,6 +215,8 @@ class _Graph:
         mixed = self._op("Transpose", self._op("Reshape", mixed, "split_heads"), perm=[1, 2, 3, 0, 4])
         query, key, value = self._split(mixed, axis=1, count=3)  # each (texts, 1, heads, n, width of a head)
         scores = self._op("MatMul", query, self._op("Transpose", key, perm=[0, 1, 2, 4, 3]))
+        if self._layout.distances:
+            scores = self._op("Add", scores, "to_scores")
         seen = self._op("MatMul", self._op("Softmax", scores, axis=-1), value)
         seen = self._op("Transpose", seen, perm=[3, 0, 1, 2, 4])
         seen = self._op("Reshape", seen, "tokens")
@@ -384,27 +311,6 @@ class _Graph:
         if name not in self._config:
             raise ConfigError(f"encoder: config.json does not say {name}")
         return self._config[name]
-
-
-def read_weights(checkpoint: Checkpoint, layout: Layout) -> dict[str, Array]:
-    """Return the checkpoint's weights in fp32, by their names within the family's layout.
-
-    Raises:
-        ConfigError: the positions are of a kind that can't be exported.
-    """
-    from safetensors.numpy import load_file
-
-    if checkpoint.config.get("position_embedding_type", "absolute") != "absolute":
-        raise ConfigError("encoder: only absolute position embeddings are supported")
-    found: dict[str, Array] = {}
-    for file in checkpoint.weights:
-        found.update(load_file(file))
-    prefix = next((p for p in layout.prefixes if f"{p}embeddings.word_embeddings.weight" in found), "")
-    return {
-        name.removeprefix(prefix): value.astype(np.float32)
-        for name, value in found.items()
-        if name.startswith(prefix) and value.dtype.kind not in "iu"
-    }
 
 
 def _steps(inputs: Array, columns: Array) -> Array:

@@ -12,7 +12,8 @@ from bot.learning import finetune
 from bot.learning.finetune.lessons import Lesson, intent_lesson, triage_lesson
 from bot.nlu.checkpoint import Checkpoint, find_checkpoint
 from bot.nlu.encoder import Encoder, cosine, load_tokenizer, prepare_encoder
-from bot.nlu.export import export, read_weights
+from bot.nlu.export import export
+from bot.nlu.families import distances, read_weights
 from bot.nlu.triage_data import Example
 from tests.learning.small_bert import write_small_bert
 
@@ -65,6 +66,23 @@ def test_the_forward_pass_gives_what_the_exported_graph_gives(tmp_path: Path) ->
     assert cosine(jax_layers, layers) > 0.9999
     assert cosine(jax_sentence, sentence) > 0.9999
     np.testing.assert_allclose(jax_layers, layers, atol=1e-4)
+
+
+def test_so_it_does_where_distances_count(tmp_path: Path) -> None:
+    one, other = (find_checkpoint(str(write_small_bert(tmp_path / kind, kind))) for kind in ("mpnet", "bert"))
+    (tmp_path / "of_one").mkdir()
+    jax_layers, _ = forward(one)
+    layers, _ = exported(one, tmp_path / "of_one")
+    np.testing.assert_allclose(jax_layers, layers, atol=1e-4)
+    assert np.abs(forward(other)[0] - layers).max() > 0.1
+
+
+def test_near_tokens_have_distances_of_their_own_and_far_ones_share_them() -> None:
+    found = distances(300, 32)
+    assert found[100, 100:108].tolist() == [0, 17, 18, 19, 20, 21, 22, 23]
+    assert found[100, 92:100].tolist() == [8, 7, 6, 5, 4, 3, 2, 1]
+    assert found[0, 8] == found[0, 11] == 24
+    assert (found[0, 12], found[0, 127], found[0, 299], found[299, 0]) == (25, 31, 31, 15)
 
 
 def test_a_tuned_encoder_knows_its_sentences_and_is_served_like_any_other(

@@ -12,11 +12,11 @@ import jax.numpy as jnp
 
 from bot.conversation.errors import ConfigError
 from bot.nlu.checkpoint import Checkpoint
-from bot.nlu.export import LAYOUTS, Layout, can_export, refusal
+from bot.nlu.families import LAYOUTS, Layout, can_export, distances, refusal
 
 Array = Any
 Weights = Mapping[str, Array]
-"""By their names within the layout of the family, as `bot.nlu.export.read_weights` gives them."""
+"""By their names within the layout of the family, as `bot.nlu.families.read_weights` gives them."""
 
 _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": jax.nn.relu,
@@ -87,10 +87,13 @@ class Bert:
         if dropout:
             hidden = dropout.at(0, hidden)
         share = (mask / jnp.maximum(mask.sum(axis=1, keepdims=True), 1))[:, None, :]
-        unseen = (1 - mask)[:, None, None, :] * _UNSEEN
+        to_scores = (1 - mask)[:, None, None, :] * _UNSEEN
+        if self.layout.distances:
+            by_kind = weights[self.layout.distances]
+            to_scores = to_scores + by_kind[distances(tokens.shape[1], len(by_kind))].transpose(2, 0, 1)
         pooled = [share @ hidden]
         for number in range(self.depth):
-            hidden = self._block(weights, hidden, unseen, number, dropout)
+            hidden = self._block(weights, hidden, to_scores, number, dropout)
             pooled.append(share @ hidden)
         layers = jnp.concatenate(pooled, axis=1)
         return layers, hidden[:, 0] if self._first_token else layers[:, -1]
@@ -104,7 +107,7 @@ class Bert:
         words = weights["embeddings.word_embeddings.weight"][tokens]
         return self._norm(weights, self.layout.embeddings_norm, words + places)
 
-    def _block(self, weights: Weights, hidden: Array, unseen: Array, number: int, dropout: Dropout | None) -> Array:
+    def _block(self, weights: Weights, hidden: Array, to_scores: Array, number: int, dropout: Dropout | None) -> Array:
         layout = self.layout
         n, length, _ = hidden.shape
 
@@ -120,7 +123,7 @@ class Bert:
 
         query, key, value = heads(layout.query), heads(layout.key), heads(layout.value)
         scores = jnp.einsum("nqhw,nkhw->nhqk", query, key) / jnp.sqrt(query.shape[-1])
-        attention = drop(0, jax.nn.softmax(scores + unseen, axis=-1))
+        attention = drop(0, jax.nn.softmax(scores + to_scores, axis=-1))
         seen = jnp.einsum("nhqk,nkhw->nqhw", attention, value).reshape(n, length, -1)
         added = hidden + drop(1, dense(layout.attention_out, seen))
         hidden = self._norm(weights, layout.attention_norm.format(number), added)

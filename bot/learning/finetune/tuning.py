@@ -18,7 +18,7 @@ from bot.nlu.branch import NAME as BRANCH
 from bot.nlu.branch import numbers_of, read_branch, read_tuned_with, write_branch
 from bot.nlu.checkpoint import Checkpoint
 from bot.nlu.encoder import load_tokenizer, write_tokenizer
-from bot.nlu.export import read_weights
+from bot.nlu.families import read_weights
 from bot.whole_files import new_folder
 
 FORMAT = 2
