@@ -144,4 +144,4 @@ def distances(tokens: int, kinds: int) -> NDArray[np.int64]:
     near = half // 2
     shared = near + np.log(np.maximum(far, 1) / near) / np.log(_FARTHEST / near) * (half - near)
     found = np.where(far < near, far, np.minimum(shared.astype(np.int64), half - 1))
-    return np.where(ahead > 0, found + half, found)
+    return np.asarray(np.where(ahead > 0, found + half, found))

@@ -46,6 +46,8 @@ class Recipe:
     and 0.866, with 0.4 0.863 and 0.872, with 1 0.850 and 0.842. Tuned in-domain, a fifth held back: with 0 0.936 over
     all, with 0.3 0.939.
     """
+    first: int = 0
+    """The first layer that is tuned."""
     seed: int = 20240229
 
     def steps(self, texts: int) -> int:
@@ -69,7 +71,11 @@ def tune(
 
     `tokens` are those of each text; `tasks` say what each head is to learn of them, with as many rows.
     """
-    layers = {name: jnp.asarray(value) for name, value in bert.only_layers(weights).items()}
+    layers = {
+        name: jnp.asarray(value)
+        for name, value in bert.only_layers(weights).items()
+        if bert.layers_above(name) < bert.depth - recipe.first
+    }
     fixed = {name: jnp.asarray(value) for name, value in weights.items() if name not in layers}
     heads = {
         name: {"weights": jnp.zeros((bert.width, len(task.labels))), "bias": jnp.zeros(len(task.labels))}
