@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bot.conversation.triage import Category, Remedy, Sentiment, Severity, Urgency
 from bot.nlu.encoder import Encoding
@@ -41,14 +40,10 @@ longer and 0.99 twice as long for the same figures."""
 _STRENGTH = {"complaint": 1.0, SENTIMENT: 1.4, "severity": 40.0, "category": 40.0, "remedy": 40.0, "urgency": 40.0}
 """Inverse L2 penalties, times the number of sentences. Source: best of 0.1 to 120, for complaint and sentiment on
 public tweets with heads trained on those, for the others on nlu_data/golden/triage.yml."""
-_TUNED_STRENGTH = {SENTIMENT: 0.06}
-"""The same where most sentences are those that the encoder was tuned with: it tells them apart all too easily, and a
-head that trusts this is wrong about others. Source: best of 0.005 to 12 on public tweets, with heads trained on our
-sentences."""
-_TUNED_WEIGHT = {"complaint": 0.08, "category": 0.08}
-"""There, how much such a sentence counts beside one that is new to the encoder. Source: public tweets, with heads
-trained on our sentences; AUC on complaints addressed to a company 0.871 with 1, 0.882 with 0.08 to 0.3. A stronger
-penalty for all, 0.881, hears less in what was added since. The mood gets worse by it, urgency has too few new ones."""
+_TUNED_MOOD = 0.12
+"""That of the mood where most sentences are those that the encoder was tuned with: it tells them apart all too easily.
+Source: best of 0.03 to 1.4 on public tweets, with heads trained on our sentences; for the others it makes no difference
+or, for complaints, harm."""
 
 _SENTIMENTS = (Sentiment.NEGATIVE, Sentiment.NEUTRAL, Sentiment.POSITIVE)
 
@@ -132,20 +127,11 @@ def train_heads(encoding: Encoding, examples: Sequence[Example]) -> TriageHeads:
 
 def fit_heads(encoding: Encoding, tasks: Mapping[str, Task]) -> dict[str, Fit]:
     """Return the classifier of each head, with what it says of each sentence while that is held back."""
-    if encoding.fresh.mean() < 0.5:
-        tasks = {name: _less_trusting(name, task, encoding.fresh) for name, task in tasks.items()}
+    if SENTIMENT in tasks and encoding.fresh.mean() < 0.5:
+        tasks = {**tasks, SENTIMENT: replace(tasks[SENTIMENT], strength=_TUNED_MOOD / len(encoding))}
     space = Space.of(tone(encoding), kept=KEPT)
     spaces = {SENTIMENT: space.beside(Space.of(mood_of_words(encoding.texts), weight=WORDS_WEIGHT))}
     return fit_all({name: (spaces.get(name, space), task) for name, task in tasks.items()}, encoding.fresh)
-
-
-def _less_trusting(name: str, task: Task, fresh: NDArray[np.bool_]) -> Task:
-    if name in _TUNED_STRENGTH:
-        return replace(task, strength=_TUNED_STRENGTH[name] / len(fresh))
-    if name in _TUNED_WEIGHT:
-        weight = np.where(fresh, 1, _TUNED_WEIGHT[name]).astype(np.float32)[:, None]
-        return replace(task, known=weight if task.known is None else task.known * weight)
-    return task
 
 
 def tasks_of(examples: Sequence[Example]) -> dict[str, Task]:
