@@ -27,8 +27,8 @@ and 24 on airline tweets and TweetEval, with heads trained on our sentences."""
 COMPLAINT_THRESHOLD = 0.4
 """From here on a message counts as a complaint. Source: docs/nlu.md, operating points."""
 NO_REPROACH = 0.55
-"""From here on a complaint has no severity. Source: nlu_data/golden/triage.yml; with 0.5 a point more is right, but more
-reproaches are missed, who only says that they are cross among them."""
+"""From here on a complaint has no severity. Source: nlu_data/golden/triage.yml; with 0.5 a point more is right, but
+more reproaches are missed, who only says that they are cross among them."""
 LABEL_THRESHOLD = 0.5
 """From here on a category or a remedy is named."""
 FEWEST = 5
