@@ -1,7 +1,7 @@
 """Make the branch that is shipped: `uv run python -m bot.cli.branch TEACHER`, after many sentences have changed.
 
 TEACHER is the folder of all-mpnet-base-v2; docs/fine-tuning.md tells where it is had. Its upper layers are tuned with
-the shipped sentences, then the upper layers of the packaged encoder learn to give what it gives. It takes an hour.
+the shipped sentences, then the upper layers of the packaged encoder learn to give what it gives. It takes half an hour.
 """
 
 import argparse

@@ -30,7 +30,7 @@ class Task:
     """What a head is to learn.
 
     `targets` is `(n, labels) float32` of 0 and 1. `strength` is the inverse of the L2 penalty. `known`, of the shape of
-    `targets`, is 0 where nothing is known; where one label is true, all count. Between 0 and 1 a text counts for less.
+    `targets`, is 0 where nothing is known; where one label is true, all count.
     `added`, of the same shape, is added to the logits of texts that are held back.
     """
 

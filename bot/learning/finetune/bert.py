@@ -66,9 +66,10 @@ class Bert:
             raise ConfigError(f"encoder: the activation {size('hidden_act')!r} is not supported")
         self._activate = _ACTIVATIONS[size("hidden_act")]
 
-    def only_layers(self, weights: Weights) -> dict[str, Array]:
-        """Return those of the weights that belong to a layer."""
-        return {name: value for name, value in weights.items() if self.layout.layer_of(name) is not None}
+    def only_layers(self, weights: Weights, first: int = 0) -> dict[str, Array]:
+        """Return those of the weights that belong to a layer, from the `first` on."""
+        numbers = {name: self.layout.layer_of(name) for name in weights}
+        return {name: weights[name] for name, number in numbers.items() if number is not None and number >= first}
 
     def layers_above(self, name: str) -> int:
         """Return how many layers come after the one that a weight belongs to."""

@@ -62,11 +62,7 @@ def distil(
         progress: told after each step; the loss is the share of what is wanted that is missed.
     """
     upper = max(1, (bert.depth + 1) // 2)
-    layers = {
-        name: jnp.asarray(value)
-        for name, value in bert.only_layers(weights).items()
-        if bert.layers_above(name) < bert.depth - recipe.first
-    }
+    layers = {name: jnp.asarray(value) for name, value in bert.only_layers(weights, recipe.first).items()}
     fixed = {name: jnp.asarray(value) for name, value in weights.items() if name not in layers}
 
     def features(layers: Mapping[str, Array], tokens: Array, mask: Array) -> Array:

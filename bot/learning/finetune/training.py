@@ -71,11 +71,7 @@ def tune(
 
     `tokens` are those of each text; `tasks` say what each head is to learn of them, with as many rows.
     """
-    layers = {
-        name: jnp.asarray(value)
-        for name, value in bert.only_layers(weights).items()
-        if bert.layers_above(name) < bert.depth - recipe.first
-    }
+    layers = {name: jnp.asarray(value) for name, value in bert.only_layers(weights, recipe.first).items()}
     fixed = {name: jnp.asarray(value) for name, value in weights.items() if name not in layers}
     heads = {
         name: {"weights": jnp.zeros((bert.width, len(task.labels))), "bias": jnp.zeros(len(task.labels))}

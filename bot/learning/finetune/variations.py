@@ -18,10 +18,10 @@ _PUBLIC_SHARE = 0.25
 
 def varied(texts: Sequence[str], count: int, random: np.random.Generator) -> list[str]:
     """Return the prepared texts and, up to a `count`, others: clauses mixed, words left out or changed, cut, joined."""
-    return [*texts, *Mixer(texts, random).some(count - len(texts))]
+    return [*texts, *_Mixer(texts, random).some(count - len(texts))]
 
 
-class Mixer:
+class _Mixer:
     """Makes texts of the parts of others."""
 
     def __init__(self, texts: Sequence[str], random: np.random.Generator) -> None:
